@@ -1,0 +1,4 @@
+//! The prixfixe command.
+#![forbid(unsafe_code)]
+
+fn main() {}

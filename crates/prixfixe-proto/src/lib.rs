@@ -1,0 +1,2 @@
+//! The SMTP receiver's protocol machine, without IO.
+#![forbid(unsafe_code)]

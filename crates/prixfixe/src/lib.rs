@@ -1,0 +1,2 @@
+//! An embeddable SMTP receiver on tokio.
+#![forbid(unsafe_code)]

@@ -1,0 +1,4 @@
+//! Set-up, tidy checks and test entry points of the workspace.
+#![forbid(unsafe_code)]
+
+fn main() {}
