@@ -1,0 +1,174 @@
+//! The whole test run: the README's second command, and all that continuous integration does.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::command::Effort;
+use crate::failure::Failure;
+use crate::workspace::Workspace;
+use crate::{fuzz, mutants, process, setup, tidy};
+
+/// Runs the steps in order, stops at the first that fails, and ends with what each one took.
+pub(crate) fn run(workspace: &Workspace, effort: Effort) -> Result<(), Failure> {
+    let mut durations = Vec::new();
+    for step in STEPS
+        .iter()
+        .filter(|step| !step.only_long || effort == Effort::Long)
+    {
+        println!("\n== {}", step.name);
+        let start = Instant::now();
+        let outcome = (step.run)(workspace, effort);
+        let elapsed = start.elapsed();
+        if let Err(failure) = outcome {
+            return Err(Failure::new(format!(
+                "step `{}` failed after {}: {failure}",
+                step.name,
+                seconds(elapsed)
+            )));
+        }
+        println!("-- {}: {}", step.name, seconds(elapsed));
+        durations.push((step.name, elapsed));
+    }
+    println!("\n== all steps passed");
+    for (name, elapsed) in &durations {
+        println!("{name:<10}{:>10}", seconds(*elapsed));
+    }
+    println!(
+        "{:<10}{:>10}",
+        "total",
+        seconds(durations.iter().map(|(_, elapsed)| *elapsed).sum())
+    );
+    Ok(())
+}
+
+struct Step {
+    name: &'static str,
+    only_long: bool,
+    run: fn(&Workspace, Effort) -> Result<(), Failure>,
+}
+
+const STEPS: [Step; 10] = [
+    Step {
+        name: "setup",
+        only_long: false,
+        run: |_, _| setup::run(),
+    },
+    Step {
+        name: "fmt",
+        only_long: false,
+        run: fmt,
+    },
+    Step {
+        name: "clippy",
+        only_long: false,
+        run: clippy,
+    },
+    Step {
+        name: "doc",
+        only_long: false,
+        run: doc,
+    },
+    Step {
+        name: "build",
+        only_long: false,
+        run: build,
+    },
+    // After the build, since the docs are compared with what the binary really offers.
+    Step {
+        name: "tidy",
+        only_long: false,
+        run: |workspace, _| tidy::run(workspace),
+    },
+    Step {
+        name: "bench",
+        only_long: false,
+        run: bench,
+    },
+    Step {
+        name: "fuzz",
+        only_long: false,
+        run: fuzz_each,
+    },
+    Step {
+        name: "mutants",
+        only_long: true,
+        run: |workspace, _| mutants::run(workspace, None),
+    },
+    // Last, so that the closing lines of the run are the tests' own results.
+    Step {
+        name: "test",
+        only_long: false,
+        run: test,
+    },
+];
+
+fn fmt(workspace: &Workspace, _: Effort) -> Result<(), Failure> {
+    process::run(process::cargo(&workspace.root).args(["fmt", "--all", "--check"]))?;
+    let fuzz = workspace.root.join("fuzz");
+    process::run(process::cargo(&fuzz).args(["fmt", "--check"]))
+}
+
+fn clippy(workspace: &Workspace, _: Effort) -> Result<(), Failure> {
+    process::run(process::cargo(&workspace.root).args([
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))
+}
+
+fn doc(workspace: &Workspace, _: Effort) -> Result<(), Failure> {
+    process::run(
+        process::cargo(&workspace.root)
+            .args([
+                "doc",
+                "--workspace",
+                "--no-deps",
+                "--document-private-items",
+            ])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    )
+}
+
+fn build(workspace: &Workspace, _: Effort) -> Result<(), Failure> {
+    process::run(process::cargo(&workspace.root).args(["build", "--release", "--bin", "prixfixe"]))
+}
+
+/// The benchmarks' own arithmetic; the measurements themselves need a quiet machine.
+fn bench(workspace: &Workspace, _: Effort) -> Result<(), Failure> {
+    process::run(
+        Command::new("python3")
+            .args([
+                "-B",
+                "-m",
+                "unittest",
+                "discover",
+                "--start-directory",
+                "bench",
+            ])
+            .current_dir(&workspace.root),
+    )
+}
+
+fn fuzz_each(workspace: &Workspace, effort: Effort) -> Result<(), Failure> {
+    let seconds = match effort {
+        Effort::Short => 5,
+        Effort::Long => 60,
+    };
+    fuzz::run(workspace, None, seconds)
+}
+
+fn test(workspace: &Workspace, effort: Effort) -> Result<(), Failure> {
+    let mut command = process::cargo(&workspace.root);
+    command.args(["test", "--workspace"]);
+    if effort == Effort::Long {
+        command.env("PRIXFIXE_LONG", "1");
+    }
+    process::run(&mut command)
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
+}
