@@ -1,0 +1,295 @@
+//! Commands (RFC 5321 section 4.1.1).
+
+use crate::{AddressError, ForwardPath, HeloName, MailParameters, ReversePath, address, parameter};
+
+/// A command with its arguments parsed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// `HELO SP Domain`
+    Helo(HeloName),
+    /// `EHLO SP ( Domain / address-literal )`
+    Ehlo(HeloName),
+    /// `MAIL FROM:Reverse-path [SP Mail-parameters]`
+    Mail(ReversePath, MailParameters),
+    /// `RCPT TO:( "<Postmaster>" / Forward-path ) [SP Rcpt-parameters]`
+    Rcpt(ForwardPath),
+    /// `DATA`
+    Data,
+    /// `RSET`
+    Rset,
+    /// `NOOP [SP String]`
+    Noop,
+    /// `QUIT`
+    Quit,
+    /// `VRFY SP String`
+    Vrfy,
+    /// `EXPN SP String`
+    Expn,
+    /// `HELP [SP String]`
+    Help,
+    /// A command of the standards that is not offered.
+    Unimplemented,
+    /// BDAT, which is not offered: the octets behind it cannot be told from commands.
+    Bdat,
+    /// A request of HTTP, made by a browser that someone aimed at this port.
+    Http,
+}
+
+/// Why a line is no command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SyntaxError {
+    /// The verb is unknown.
+    #[error("command unknown")]
+    UnknownCommand,
+    /// An argument is missing, malformed or too much.
+    #[error("wrong argument")]
+    Argument,
+    /// The address of MAIL is malformed.
+    #[error("sender: {0}")]
+    ReversePath(AddressError),
+    /// The address of RCPT is malformed.
+    #[error("recipient: {0}")]
+    ForwardPath(AddressError),
+    /// A parameter is malformed or given twice.
+    #[error("wrong parameter")]
+    Parameter,
+    /// A parameter that is not offered.
+    #[error("parameter unknown")]
+    UnknownParameter,
+    /// A value of a parameter that is not offered.
+    #[error("parameter value unknown")]
+    ParameterValue,
+}
+
+/// Parses a line without its CRLF.
+pub fn parse(line: &[u8], brackets_optional: bool) -> Result<Command, SyntaxError> {
+    let line = trim_end(line);
+    let (verb, argument) = match memchr::memchr(b' ', line) {
+        Some(at) => (&line[..at], &line[at + 1..]),
+        None => (line, &line[line.len()..]),
+    };
+    let Some((_, parse_argument)) = VERBS
+        .iter()
+        .find(|(name, _)| verb.eq_ignore_ascii_case(name))
+    else {
+        return Err(SyntaxError::UnknownCommand);
+    };
+    parse_argument(argument, brackets_optional)
+}
+
+type ParseArgument = fn(&[u8], bool) -> Result<Command, SyntaxError>;
+
+/// The verbs, the frequent ones first.
+const VERBS: &[(&[u8], ParseArgument)] = &[
+    (b"MAIL", mail),
+    (b"RCPT", rcpt),
+    (b"DATA", |argument, _| bare(argument, Command::Data)),
+    (b"QUIT", |argument, _| bare(argument, Command::Quit)),
+    (b"EHLO", |argument, _| {
+        helo_name(argument).map(Command::Ehlo)
+    }),
+    (b"HELO", |argument, _| {
+        helo_name(argument).map(Command::Helo)
+    }),
+    (b"RSET", |argument, _| bare(argument, Command::Rset)),
+    (b"NOOP", |_, _| Ok(Command::Noop)),
+    (b"VRFY", |argument, _| with_string(argument, Command::Vrfy)),
+    (b"EXPN", |argument, _| with_string(argument, Command::Expn)),
+    (b"HELP", |_, _| Ok(Command::Help)),
+    (b"STARTTLS", |_, _| Ok(Command::Unimplemented)),
+    (b"AUTH", |_, _| Ok(Command::Unimplemented)),
+    (b"BDAT", |_, _| Ok(Command::Bdat)),
+    (b"ETRN", |_, _| Ok(Command::Unimplemented)),
+    (b"TURN", |_, _| Ok(Command::Unimplemented)),
+    (b"SEND", |_, _| Ok(Command::Unimplemented)),
+    (b"SOML", |_, _| Ok(Command::Unimplemented)),
+    (b"SAML", |_, _| Ok(Command::Unimplemented)),
+    (b"XCLIENT", |_, _| Ok(Command::Unimplemented)),
+    (b"GET", |_, _| Ok(Command::Http)),
+    (b"POST", |_, _| Ok(Command::Http)),
+    (b"PUT", |_, _| Ok(Command::Http)),
+    (b"HEAD", |_, _| Ok(Command::Http)),
+    (b"DELETE", |_, _| Ok(Command::Http)),
+    (b"OPTIONS", |_, _| Ok(Command::Http)),
+    (b"CONNECT", |_, _| Ok(Command::Http)),
+    (b"PATCH", |_, _| Ok(Command::Http)),
+    (b"TRACE", |_, _| Ok(Command::Http)),
+    (b"PRI", |_, _| Ok(Command::Http)),
+];
+
+fn bare(argument: &[u8], command: Command) -> Result<Command, SyntaxError> {
+    if argument.is_empty() {
+        Ok(command)
+    } else {
+        Err(SyntaxError::Argument)
+    }
+}
+
+fn with_string(argument: &[u8], command: Command) -> Result<Command, SyntaxError> {
+    if argument.is_empty() {
+        Err(SyntaxError::Argument)
+    } else {
+        Ok(command)
+    }
+}
+
+fn helo_name(argument: &[u8]) -> Result<HeloName, SyntaxError> {
+    let text = std::str::from_utf8(argument).map_err(|_| SyntaxError::Argument)?;
+    text.trim_start_matches(' ')
+        .parse()
+        .map_err(|_| SyntaxError::Argument)
+}
+
+fn mail(argument: &[u8], brackets_optional: bool) -> Result<Command, SyntaxError> {
+    let text = after_keyword(argument, b"FROM:", SyntaxError::ReversePath)?;
+    let (path, rest) =
+        address::reverse_path(text, brackets_optional).map_err(SyntaxError::ReversePath)?;
+    let parameters = parameter::mail_parameters(after_space(rest)?)?;
+    Ok(Command::Mail(path, parameters))
+}
+
+fn rcpt(argument: &[u8], brackets_optional: bool) -> Result<Command, SyntaxError> {
+    let text = after_keyword(argument, b"TO:", SyntaxError::ForwardPath)?;
+    let (path, rest) =
+        address::forward_path(text, brackets_optional).map_err(SyntaxError::ForwardPath)?;
+    parameter::rcpt_parameters(after_space(rest)?)?;
+    Ok(Command::Rcpt(path))
+}
+
+/// What stands behind `FROM:` or `TO:`. Spaces behind the colon are taken, since many clients
+/// send one.
+fn after_keyword<'a>(
+    argument: &'a [u8],
+    keyword: &[u8],
+    address_error: fn(AddressError) -> SyntaxError,
+) -> Result<&'a str, SyntaxError> {
+    let (start, rest) = argument
+        .split_at_checked(keyword.len())
+        .ok_or(SyntaxError::Argument)?;
+    if !start.eq_ignore_ascii_case(keyword) {
+        return Err(SyntaxError::Argument);
+    }
+    let text = std::str::from_utf8(rest).map_err(|_| address_error(AddressError::Utf8))?;
+    Ok(text.trim_start_matches(' '))
+}
+
+/// Parameters are set off by a space.
+fn after_space(rest: &str) -> Result<&str, SyntaxError> {
+    if rest.is_empty() {
+        Ok(rest)
+    } else {
+        rest.strip_prefix(' ').ok_or(SyntaxError::Argument)
+    }
+}
+
+/// Trailing white space is taken, as RFC 5321 section 4.1.1 advises.
+fn trim_end(line: &[u8]) -> &[u8] {
+    let end = line
+        .iter()
+        .rposition(|b| !matches!(b, b' ' | b'\t'))
+        .map_or(0, |at| at + 1);
+    &line[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn verb_of(line: &str) -> Result<Command, SyntaxError> {
+        parse(line.as_bytes(), false)
+    }
+
+    #[test]
+    fn commands_are_case_insensitive_and_may_end_in_spaces() {
+        for (line, command) in [
+            ("data", Command::Data),
+            ("DaTa  \t", Command::Data),
+            ("noop anything <>", Command::Noop),
+            ("help", Command::Help),
+            ("vrfy x", Command::Vrfy),
+            ("GET / HTTP/1.1", Command::Http),
+            ("bdat 5 LAST", Command::Bdat),
+        ] {
+            assert_eq!(verb_of(line), Ok(command), "{line}");
+        }
+    }
+
+    #[test]
+    fn mail_and_rcpt() {
+        let Ok(Command::Mail(path, parameters)) = verb_of("mail from: <a@b>  SIZE=7") else {
+            panic!("a space behind the colon is taken");
+        };
+        assert_eq!(
+            (path.to_string(), parameters.size),
+            ("<a@b>".into(), Some(7))
+        );
+        assert!(matches!(
+            verb_of("MAIL FROM:<>"),
+            Ok(Command::Mail(ReversePath::Null, _))
+        ));
+        assert!(matches!(
+            verb_of("RCPT TO:<Postmaster>"),
+            Ok(Command::Rcpt(ForwardPath::Postmaster))
+        ));
+    }
+
+    #[test]
+    fn syntax_errors() {
+        use crate::DomainError;
+        for (line, error) in [
+            ("", SyntaxError::UnknownCommand),
+            ("   ", SyntaxError::UnknownCommand),
+            ("\0", SyntaxError::UnknownCommand),
+            ("DATA now", SyntaxError::Argument),
+            ("RSET x", SyntaxError::Argument),
+            ("HELO", SyntaxError::Argument),
+            ("EHLO a b", SyntaxError::Argument),
+            ("VRFY", SyntaxError::Argument),
+            ("MAIL", SyntaxError::Argument),
+            ("MAIL <a@b>", SyntaxError::Argument),
+            ("MAIL FROM <a@b>", SyntaxError::Argument),
+            ("MAIL FROM:<a@b>SIZE=1", SyntaxError::Argument),
+            (
+                "MAIL FROM:a@b",
+                SyntaxError::ReversePath(AddressError::Brackets),
+            ),
+            (
+                "RCPT TO:<>",
+                SyntaxError::ForwardPath(AddressError::LocalPart),
+            ),
+            (
+                "RCPT TO:<a@b\nRCPT TO:<c@d>",
+                SyntaxError::ForwardPath(AddressError::Domain(DomainError::Character)),
+            ),
+            ("RCPT TO:<a@b> NOTIFY=NEVER", SyntaxError::UnknownParameter),
+            (
+                "MAIL FROM:<a@b> BODY=BINARYMIME",
+                SyntaxError::ParameterValue,
+            ),
+        ] {
+            assert_eq!(verb_of(line), Err(error), "{line:?}");
+        }
+        assert_eq!(
+            parse(b"MAIL FROM:<\xff@b>", false),
+            Err(SyntaxError::ReversePath(AddressError::Utf8))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_panics(line in prop::collection::vec(any::<u8>(), 0..80), optional: bool) {
+            let _ = parse(&line, optional);
+        }
+
+        #[test]
+        fn no_argument_panics(
+            verb in "MAIL FROM:|RCPT TO:|EHLO |VRFY ",
+            argument in "[<>@:\",\\\\. \\[\\]a-z0-9=é-]{0,60}",
+            optional: bool,
+        ) {
+            let _ = parse(format!("{verb}{argument}").as_bytes(), optional);
+        }
+    }
+}

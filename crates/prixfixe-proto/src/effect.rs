@@ -1,0 +1,218 @@
+//! What commands and verdicts bring about: changes of the session, and replies.
+
+use std::time::Instant;
+
+use crate::{
+    CloseReason, Config, Envelope, HeloName, MessageVerdict, QueueId, Recipient, Refusal, Session,
+    Step,
+    command::Command,
+    reply::write,
+    session::{BodyPhase, Pending},
+    state::Event,
+};
+
+/// Carries out a command that was checked. `more` says that input follows it already.
+pub(crate) fn proceed(
+    session: &mut Session,
+    command: Command,
+    more: bool,
+    output: &mut Vec<u8>,
+    now: Instant,
+) -> Option<Step<'static>> {
+    match command {
+        Command::Mail(path, parameters) => {
+            Some(session.ask(Pending::Mail(Envelope::new(path, parameters)), now))
+        }
+        Command::Rcpt(path) => Some(session.ask(Pending::Rcpt(path), now)),
+        Command::Data => {
+            session.facts.pipelining_misuse |= more;
+            session.body = Some(BodyPhase::new(&session.config));
+            session.deadline = now + session.config.timeouts.body;
+            session.go(Event::Data);
+            output.extend_from_slice(b"354 End the message with <CR><LF>.<CR><LF>\r\n");
+            Some(Step::BodyStart)
+        }
+        Command::Helo(name) => Some(ask_helo(session, name, false, more, now)),
+        Command::Ehlo(name) => Some(ask_helo(session, name, true, more, now)),
+        Command::Quit => {
+            write(
+                output,
+                format_args!("221 2.0.0 {} closes", session.config.domain),
+            );
+            close(session, CloseReason::Quit, None, output);
+            None
+        }
+        Command::Http | Command::Bdat => {
+            close(session, CloseReason::WrongProtocol, None, output);
+            None
+        }
+        Command::Rset => {
+            let idle = session.envelope.take().is_none();
+            session.go(Event::Rset);
+            idle_reply(session, idle, b"250 2.0.0 Reset\r\n", output);
+            None
+        }
+        Command::Noop => {
+            // A pooled client keeps its connection alive between messages with NOOP.
+            let idle = session.facts.messages == 0;
+            idle_reply(session, idle, b"250 2.0.0 Ok\r\n", output);
+            None
+        }
+        Command::Vrfy => {
+            let reply = b"252 2.5.0 Not verified, but mail to it may be accepted\r\n";
+            idle_reply(session, true, reply, output);
+            None
+        }
+        Command::Help => {
+            let reply = b"214 2.0.0 EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT\r\n";
+            idle_reply(session, true, reply, output);
+            None
+        }
+        // `check` refuses these.
+        Command::Expn | Command::Unimplemented => None,
+    }
+}
+
+/// The application said yes.
+pub(crate) fn accept(session: &mut Session, pending: Pending, output: &mut Vec<u8>) {
+    match pending {
+        Pending::Connect => {
+            session.go(Event::Banner);
+            write(
+                output,
+                format_args!("220 {} ESMTP Prix Fixe", session.config.domain),
+            );
+        }
+        Pending::Helo { name, extended } => {
+            session.envelope = None;
+            session.extended = extended;
+            session.helo = Some(name);
+            session.go(Event::Helo);
+            if extended {
+                greet_extended(&session.config, output);
+            } else {
+                write(output, format_args!("250 {}", session.config.domain));
+            }
+        }
+        Pending::Mail(envelope) => {
+            session.envelope = Some(envelope);
+            session.facts.idle_commands = 0;
+            session.go(Event::Mail);
+            output.extend_from_slice(b"250 2.1.0 Sender ok\r\n");
+        }
+        Pending::Rcpt(path) => {
+            if let Some(envelope) = &mut session.envelope {
+                envelope.recipients.push(Recipient { path });
+            }
+            session.go(Event::Rcpt);
+            output.extend_from_slice(b"250 2.1.5 Recipient ok\r\n");
+        }
+        // Answered by `end_message` alone.
+        Pending::Message => {}
+    }
+}
+
+/// The application said no.
+pub(crate) fn refuse(
+    session: &mut Session,
+    pending: &Pending,
+    refusal: &Refusal,
+    output: &mut Vec<u8>,
+) {
+    if refusal.closes() || matches!(pending, Pending::Connect) {
+        close(session, CloseReason::Refused, Some(refusal), output);
+    } else {
+        refusal.write_to(output);
+    }
+}
+
+/// Ends a transaction whose body has come to its end.
+pub(crate) fn end_message(session: &mut Session, verdict: &MessageVerdict, output: &mut Vec<u8>) {
+    session.body = None;
+    session.envelope = None;
+    session.go(Event::BodyEnd);
+    match verdict {
+        MessageVerdict::Accept(id) => acknowledge(session, id, output),
+        MessageVerdict::Refuse(refusal) if refusal.closes() => {
+            close(session, CloseReason::Refused, Some(refusal), output);
+        }
+        MessageVerdict::Refuse(refusal) => refusal.write_to(output),
+    }
+}
+
+/// The one place that tells a client its message is accepted.
+fn acknowledge(session: &mut Session, id: &QueueId, output: &mut Vec<u8>) {
+    session.facts.messages = session.facts.messages.saturating_add(1);
+    write(output, format_args!("250 2.0.0 Accepted, id={id}"));
+}
+
+/// Answers a command that was not carried out.
+pub(crate) fn refuse_command(session: &mut Session, refusal: &Refusal, output: &mut Vec<u8>) {
+    match refusal.code() {
+        421 => close(session, CloseReason::Messages, Some(refusal), output),
+        500..=504 | 555 => protocol_error(session, refusal, output),
+        _ => refusal.write_to(output),
+    }
+}
+
+/// Answers a command with wrong syntax or order; too many of them end the session, since a client
+/// that keeps on is broken, or is no SMTP client at all.
+pub(crate) fn protocol_error(session: &mut Session, refusal: &Refusal, output: &mut Vec<u8>) {
+    session.facts.errors = session.facts.errors.saturating_add(1);
+    if session.facts.errors > session.config.limits.errors {
+        let refusal = Refusal::fixed(421, 7, 0, "Too many errors");
+        close(session, CloseReason::Errors, Some(&refusal), output);
+    } else {
+        refusal.write_to(output);
+    }
+}
+
+/// Ends the session, with a last reply if there is one.
+pub(crate) fn close(
+    session: &mut Session,
+    reason: CloseReason,
+    refusal: Option<&Refusal>,
+    output: &mut Vec<u8>,
+) {
+    if let Some(refusal) = refusal {
+        refusal.write_to(output);
+    }
+    session.body = None;
+    session.closed.get_or_insert(reason);
+    session.go(Event::Close);
+}
+
+fn ask_helo(
+    session: &mut Session,
+    name: HeloName,
+    extended: bool,
+    more: bool,
+    now: Instant,
+) -> Step<'static> {
+    session.facts.pipelining_misuse |= more;
+    if session.helo.is_some() {
+        session.facts.idle_commands = session.facts.idle_commands.saturating_add(1);
+    }
+    session.ask(Pending::Helo { name, extended }, now)
+}
+
+/// Answers a command; `idle` says that it does nothing for a transaction.
+fn idle_reply(session: &mut Session, idle: bool, reply: &[u8], output: &mut Vec<u8>) {
+    session.facts.idle_commands = session.facts.idle_commands.saturating_add(u32::from(idle));
+    if session.facts.idle_commands > session.config.limits.idle_commands {
+        let refusal = Refusal::fixed(421, 7, 0, "Too many commands without a message");
+        close(session, CloseReason::IdleCommands, Some(&refusal), output);
+    } else {
+        output.extend_from_slice(reply);
+    }
+}
+
+fn greet_extended(config: &Config, output: &mut Vec<u8>) {
+    write(output, format_args!("250-{}", config.domain));
+    output.extend_from_slice(b"250-PIPELINING\r\n");
+    write(
+        output,
+        format_args!("250-SIZE {}", config.limits.message_size),
+    );
+    output.extend_from_slice(b"250-8BITMIME\r\n250-SMTPUTF8\r\n250 ENHANCEDSTATUSCODES\r\n");
+}

@@ -1,0 +1,544 @@
+//! The session machine: what a driver calls, and in which order things happen.
+
+use std::{sync::Arc, time::Instant};
+
+use crate::{
+    BodyFacts, BodyFault, Config, Envelope, ForwardPath, HeloName, MessageVerdict, Refusal,
+    SessionFacts, Verdict,
+    body::{Decoded, Decoder},
+    check, command, effect,
+    line::{Framed, Framer, MAIL_LINE_MAX},
+    state::{Event, State},
+};
+
+/// One SMTP session, from the banner to the end of the connection.
+///
+/// The driver keeps an input and an output buffer and loops over [`process`](Self::process):
+///
+/// * [`Step::Ask`]: it puts [`question`](Self::question) to the application and hands the verdict
+///   to [`answer`](Self::answer); meanwhile nothing is consumed, so TCP pushes back.
+/// * [`Step::BodyStart`], then any number of [`Step::Body`], then [`Step::BodyEnd`]: a message,
+///   answered with [`answer_message`](Self::answer_message). [`Step::BodyRefused`] in between
+///   means that the session itself refuses it; the rest is drained inside. An application that
+///   has seen enough is heard with [`refuse_body`](Self::refuse_body).
+/// * [`Step::NeedInput`]: it writes the output, all of it at once, and reads more input.
+/// * [`Step::Close`]: it writes the output and closes.
+///
+/// Time comes in as an argument; when [`deadline`](Self::deadline) has passed the driver calls
+/// [`expire`](Self::expire).
+#[derive(Debug)]
+pub struct Session {
+    pub(crate) config: Arc<Config>,
+    pub(crate) state: State,
+    framer: Framer,
+    pub(crate) pending: Option<Pending>,
+    pub(crate) helo: Option<HeloName>,
+    /// EHLO was said, not HELO.
+    pub(crate) extended: bool,
+    pub(crate) envelope: Option<Envelope>,
+    pub(crate) body: Option<BodyPhase>,
+    pub(crate) facts: SessionFacts,
+    pub(crate) closed: Option<CloseReason>,
+    pub(crate) deadline: Instant,
+}
+
+/// How far [`Session::process`] came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct Progress<'i> {
+    /// Octets of the input that are used up; the next call begins behind them.
+    pub consumed: usize,
+    /// What to do next.
+    pub step: Step<'i>,
+}
+
+/// What a driver has to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step<'i> {
+    /// Write the output and bring more input behind what was not consumed.
+    NeedInput,
+    /// Ask the application; [`Session::question`] says what.
+    Ask(Stage),
+    /// A question is open and nothing can be done before its answer.
+    Waiting,
+    /// A message begins; the output invites its body.
+    BodyStart,
+    /// Octets of the body, dot-stuffing undone; never empty.
+    Body(&'i [u8]),
+    /// The body is whole; the application decides.
+    BodyEnd,
+    /// The session refuses the body that is coming in; nothing more of it is handed out.
+    BodyRefused(BodyFault),
+    /// Write the output and close the connection.
+    Close(CloseReason),
+}
+
+/// A point at which the application can say no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Stage {
+    /// Before the banner.
+    Connect,
+    /// HELO or EHLO.
+    Helo,
+    /// MAIL.
+    Mail,
+    /// RCPT.
+    Rcpt,
+    /// The end of a body.
+    Message,
+}
+
+impl Stage {
+    /// A lower-case word for logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Helo => "helo",
+            Self::Mail => "mail",
+            Self::Rcpt => "rcpt",
+            Self::Message => "message",
+        }
+    }
+}
+
+/// The question that is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Question<'s> {
+    /// May this client connect?
+    Connect,
+    /// May it go by this name?
+    Helo(&'s HeloName),
+    /// May it send in this name? The envelope has no recipients yet.
+    Mail(&'s Envelope),
+    /// May it send to this recipient, beside those that the envelope holds already?
+    Rcpt(&'s Envelope, &'s ForwardPath),
+    /// Is this message, whose body was handed out, taken?
+    Message(&'s Envelope),
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The client said QUIT.
+    Quit,
+    /// The application refused the connection, or answered 421.
+    Refused,
+    /// The client was too slow.
+    Timeout,
+    /// The server is stopping.
+    Shutdown,
+    /// Too many wrong commands.
+    Errors,
+    /// Too many commands that did nothing.
+    IdleCommands,
+    /// Too many messages.
+    Messages,
+    /// A command line without an end.
+    EndlessLine,
+    /// A refused body without an end.
+    EndlessBody,
+    /// The client speaks HTTP or TLS, or BDAT that was not offered.
+    WrongProtocol,
+}
+
+impl CloseReason {
+    /// A lower-case word for logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Quit => "quit",
+            Self::Refused => "refused",
+            Self::Timeout => "timeout",
+            Self::Shutdown => "shutdown",
+            Self::Errors => "errors",
+            Self::IdleCommands => "idle-commands",
+            Self::Messages => "messages",
+            Self::EndlessLine => "endless-line",
+            Self::EndlessBody => "endless-body",
+            Self::WrongProtocol => "wrong-protocol",
+        }
+    }
+}
+
+/// What [`Session::expire`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Expiry {
+    /// The application took too long at this stage; the client was told 451 and goes on.
+    Verdict(Stage),
+    /// The client took too long and was told 421; the session is over.
+    Client,
+}
+
+/// A fault of the driver; no input from a client causes one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// An answer without a question of that kind.
+    #[error("answered a question that was not asked")]
+    NoQuestion,
+    /// A body was refused while none comes in.
+    #[error("refused a body while none comes in")]
+    NoBody,
+}
+
+/// A question to the application, with what a positive answer brings about.
+#[derive(Debug)]
+pub(crate) enum Pending {
+    Connect,
+    Helo { name: HeloName, extended: bool },
+    Mail(Envelope),
+    Rcpt(ForwardPath),
+    Message,
+}
+
+/// A body that is coming in.
+#[derive(Debug)]
+pub(crate) struct BodyPhase {
+    decoder: Decoder,
+    /// The answer at its end, if it is refused already; the rest is drained.
+    refusal: Option<Refusal>,
+    drained: u64,
+}
+
+impl BodyPhase {
+    pub(crate) fn new(config: &Config) -> Self {
+        let decoder = Decoder::new(&config.limits, &config.quirks);
+        Self {
+            decoder,
+            refusal: None,
+            drained: 0,
+        }
+    }
+}
+
+impl Session {
+    /// Octets that the driver's input buffer must be able to hold: the longest command line.
+    pub const INPUT_MIN: usize = MAIL_LINE_MAX;
+
+    /// A session that is about to ask whether the client may connect.
+    pub fn new(config: Arc<Config>, now: Instant) -> Self {
+        Self {
+            deadline: now + config.timeouts.verdict,
+            config,
+            state: State::Greeting,
+            framer: Framer::default(),
+            pending: None,
+            helo: None,
+            extended: false,
+            envelope: None,
+            body: None,
+            facts: SessionFacts::default(),
+            closed: None,
+        }
+    }
+
+    /// Goes on with `input`, which starts behind what the last call consumed, and appends replies
+    /// to `output`.
+    pub fn process<'i>(
+        &mut self,
+        input: &'i [u8],
+        output: &mut Vec<u8>,
+        now: Instant,
+    ) -> Progress<'i> {
+        let mut consumed = 0;
+        let step = loop {
+            let rest = &input[consumed..];
+            let (used, step) = match self.state {
+                _ if self.pending.is_some() => (0, Some(Step::Waiting)),
+                State::Closed => (
+                    0,
+                    Some(Step::Close(self.closed.unwrap_or(CloseReason::Quit))),
+                ),
+                State::Greeting => {
+                    self.facts.early_talk |= !rest.is_empty();
+                    (0, Some(self.ask(Pending::Connect, now)))
+                }
+                State::Body => self.take_body(rest, output, now),
+                State::Greeted | State::Ready | State::Sender | State::Recipients => {
+                    self.take_command(rest, output, now)
+                }
+            };
+            consumed += used;
+            if let Some(step) = step {
+                break step;
+            }
+        };
+        Progress { consumed, step }
+    }
+
+    /// Answers the question of a [`Step::Ask`].
+    pub fn answer(
+        &mut self,
+        verdict: Verdict,
+        output: &mut Vec<u8>,
+        now: Instant,
+    ) -> Result<(), Misuse> {
+        let pending = match self.pending.take() {
+            None => return Err(Misuse::NoQuestion),
+            message @ Some(Pending::Message) => {
+                self.pending = message;
+                return Err(Misuse::NoQuestion);
+            }
+            Some(pending) => pending,
+        };
+        self.deadline = now + self.config.timeouts.command;
+        match verdict {
+            Verdict::Accept => effect::accept(self, pending, output),
+            Verdict::Refuse(refusal) => effect::refuse(self, &pending, &refusal, output),
+        }
+        Ok(())
+    }
+
+    /// Answers a [`Step::BodyEnd`].
+    pub fn answer_message(
+        &mut self,
+        verdict: &MessageVerdict,
+        output: &mut Vec<u8>,
+        now: Instant,
+    ) -> Result<(), Misuse> {
+        if !matches!(self.pending, Some(Pending::Message)) {
+            return Err(Misuse::NoQuestion);
+        }
+        self.pending = None;
+        self.deadline = now + self.config.timeouts.command;
+        effect::end_message(self, verdict, output);
+        Ok(())
+    }
+
+    /// Refuses the body that is coming in: the rest of it is drained, then the client gets this
+    /// answer. The first refusal is the one that counts.
+    pub fn refuse_body(&mut self, refusal: Refusal) -> Result<(), Misuse> {
+        match &mut self.body {
+            Some(phase) if self.pending.is_none() => {
+                phase.refusal.get_or_insert(refusal);
+                Ok(())
+            }
+            _ => Err(Misuse::NoBody),
+        }
+    }
+
+    /// When [`expire`](Self::expire) is due.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Acts on a deadline that has passed: an open question is answered with 451, and without one
+    /// the client gets 421 and the session is over.
+    pub fn expire(&mut self, output: &mut Vec<u8>, now: Instant) -> Expiry {
+        self.deadline = now + self.config.timeouts.command;
+        match self.pending.take() {
+            None => {
+                let refusal = Refusal::fixed(421, 4, 2, "Timeout, closing");
+                effect::close(self, CloseReason::Timeout, Some(&refusal), output);
+                Expiry::Client
+            }
+            Some(Pending::Message) => {
+                let refused = MessageVerdict::Refuse(Refusal::try_later());
+                effect::end_message(self, &refused, output);
+                Expiry::Verdict(Stage::Message)
+            }
+            Some(pending) => {
+                effect::refuse(self, &pending, &Refusal::try_later(), output);
+                Expiry::Verdict(pending.stage())
+            }
+        }
+    }
+
+    /// Ends the session with 421 because the server is stopping.
+    pub fn shut_down(&mut self, output: &mut Vec<u8>) {
+        self.pending = None;
+        effect::close(
+            self,
+            CloseReason::Shutdown,
+            Some(&Refusal::shutting_down()),
+            output,
+        );
+    }
+
+    /// Whether a transaction is under way: a sender was accepted or is being asked about.
+    pub fn in_transaction(&self) -> bool {
+        self.envelope.is_some() || matches!(self.pending, Some(Pending::Mail(_)))
+    }
+
+    /// Whether the client is inside of a body that is not refused yet.
+    pub fn in_body(&self) -> bool {
+        self.body
+            .as_ref()
+            .is_some_and(|phase| phase.refusal.is_none())
+    }
+
+    /// The question that waits for an answer.
+    pub fn question(&self) -> Option<Question<'_>> {
+        Some(match self.pending.as_ref()? {
+            Pending::Connect => Question::Connect,
+            Pending::Helo { name, .. } => Question::Helo(name),
+            Pending::Mail(envelope) => Question::Mail(envelope),
+            Pending::Rcpt(path) => Question::Rcpt(self.envelope.as_ref()?, path),
+            Pending::Message => Question::Message(self.envelope.as_ref()?),
+        })
+    }
+
+    /// The settings of this session.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The name that the client gave in HELO or EHLO.
+    pub fn helo(&self) -> Option<&HeloName> {
+        self.helo.as_ref()
+    }
+
+    /// Whether the client said EHLO.
+    pub fn is_extended(&self) -> bool {
+        self.extended
+    }
+
+    /// The envelope of the transaction under way.
+    pub fn envelope(&self) -> Option<&Envelope> {
+        self.envelope.as_ref()
+    }
+
+    /// What was noticed about this session.
+    pub fn facts(&self) -> &SessionFacts {
+        &self.facts
+    }
+
+    /// What was noticed about the body that is coming in or waits for its verdict.
+    pub fn body_facts(&self) -> Option<&BodyFacts> {
+        self.body.as_ref().map(|phase| phase.decoder.facts())
+    }
+
+    pub(crate) fn ask(&mut self, pending: Pending, now: Instant) -> Step<'static> {
+        let stage = pending.stage();
+        let timeouts = &self.config.timeouts;
+        let patience = if stage == Stage::Message {
+            timeouts.message_verdict
+        } else {
+            timeouts.verdict
+        };
+        self.deadline = now + patience;
+        self.pending = Some(pending);
+        Step::Ask(stage)
+    }
+
+    pub(crate) fn go(&mut self, event: Event) {
+        // `check` lets through what the table allows, so an event that it does not is not here.
+        if let Some(state) = self.state.after(event) {
+            self.state = state;
+        }
+    }
+
+    fn take_command(
+        &mut self,
+        input: &[u8],
+        output: &mut Vec<u8>,
+        now: Instant,
+    ) -> (usize, Option<Step<'static>>) {
+        let (used, line) = match self.framer.next(input) {
+            Framed::Line(used, line) => (used, line),
+            Framed::Incomplete(0) if begins_tls(input) => {
+                effect::close(self, CloseReason::WrongProtocol, None, output);
+                return (0, None);
+            }
+            Framed::Incomplete(used) => return (used, Some(Step::NeedInput)),
+            Framed::TooLong(used) => {
+                self.deadline = now + self.config.timeouts.command;
+                let refusal = Refusal::fixed(500, 5, 2, "Line too long");
+                effect::protocol_error(self, &refusal, output);
+                return (used, None);
+            }
+            Framed::Endless => {
+                let refusal = Refusal::fixed(421, 5, 2, "Line without an end, closing");
+                effect::close(self, CloseReason::EndlessLine, Some(&refusal), output);
+                return (0, None);
+            }
+        };
+        if begins_tls(line) {
+            effect::close(self, CloseReason::WrongProtocol, None, output);
+            return (used, None);
+        }
+        self.deadline = now + self.config.timeouts.command;
+        let checked = command::parse(line, self.config.quirks.missing_brackets)
+            .map_err(check::refusal_of)
+            .and_then(|command| check::check(self, &command).map(|()| command));
+        let step = match checked {
+            Ok(command) => effect::proceed(self, command, used < input.len(), output, now),
+            Err(refusal) => {
+                effect::refuse_command(self, &refusal, output);
+                None
+            }
+        };
+        (used, step)
+    }
+
+    fn take_body<'i>(
+        &mut self,
+        input: &'i [u8],
+        output: &mut Vec<u8>,
+        now: Instant,
+    ) -> (usize, Option<Step<'i>>) {
+        let Some(phase) = &mut self.body else {
+            // A body phase begins and ends with its state.
+            self.go(Event::BodyEnd);
+            return (0, None);
+        };
+        let (used, decoded) = phase.decoder.decode(input);
+        if used > 0 {
+            self.deadline = now + self.config.timeouts.body;
+        }
+        let refused_before = phase.refusal.is_some();
+        if let (None, Some(fault)) = (&phase.refusal, phase.decoder.fault()) {
+            phase.refusal = Some(check::refusal_of_body(fault));
+            if decoded != Decoded::End {
+                return (used, Some(Step::BodyRefused(fault)));
+            }
+        }
+        let step = match (decoded, &phase.refusal) {
+            (Decoded::NeedInput, _) => Some(Step::NeedInput),
+            (Decoded::Bytes(bytes), None) => Some(Step::Body(bytes)),
+            (Decoded::Bytes(bytes), Some(refusal)) => {
+                phase.drained += if refused_before {
+                    bytes.len() as u64
+                } else {
+                    0
+                };
+                if phase.drained > self.config.limits.drain {
+                    let refusal = refusal.clone();
+                    effect::close(self, CloseReason::EndlessBody, Some(&refusal), output);
+                }
+                None
+            }
+            (Decoded::End, Some(refusal)) => {
+                let refused = MessageVerdict::Refuse(refusal.clone());
+                self.deadline = now + self.config.timeouts.command;
+                effect::end_message(self, &refused, output);
+                None
+            }
+            (Decoded::End, None) => {
+                self.ask(Pending::Message, now);
+                Some(Step::BodyEnd)
+            }
+        };
+        (used, step)
+    }
+}
+
+impl Pending {
+    fn stage(&self) -> Stage {
+        match self {
+            Self::Connect => Stage::Connect,
+            Self::Helo { .. } => Stage::Helo,
+            Self::Mail(_) => Stage::Mail,
+            Self::Rcpt(_) => Stage::Rcpt,
+            Self::Message => Stage::Message,
+        }
+    }
+}
+
+/// A TLS handshake record on a port that speaks plain SMTP.
+fn begins_tls(input: &[u8]) -> bool {
+    input.starts_with(&[0x16, 0x03])
+}
