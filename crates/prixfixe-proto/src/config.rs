@@ -54,6 +54,9 @@ pub struct Limits {
     /// `Received:` fields in a header, above which a message is in a loop. Default 100
     /// (RFC 5321 section 6.3).
     pub received_fields: u32,
+    /// Octets of replies that may wait to be written before the session stops reading. Default
+    /// 64 KiB: a flight of thousands of commands.
+    pub reply_buffer: usize,
 }
 
 impl Default for Limits {
@@ -67,6 +70,7 @@ impl Default for Limits {
             errors: 20,
             idle_commands: 100,
             received_fields: 100,
+            reply_buffer: 64 << 10,
         }
     }
 }

@@ -25,7 +25,7 @@
 //!             let accepted = MessageVerdict::Accept("4F7Q".parse()?);
 //!             session.answer_message(&accepted, &mut output, now)?;
 //!         }
-//!         Step::BodyStart | Step::BodyRefused(_) => {}
+//!         Step::BodyStart | Step::BodyRefused(_) | Step::Flush => {}
 //!         Step::NeedInput | Step::Waiting | Step::Close(_) => break,
 //!     }
 //! }

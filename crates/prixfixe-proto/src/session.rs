@@ -22,6 +22,7 @@ use crate::{
 ///   means that the session itself refuses it; the rest is drained inside. An application that
 ///   has seen enough is heard with [`refuse_body`](Self::refuse_body).
 /// * [`Step::NeedInput`]: it writes the output, all of it at once, and reads more input.
+/// * [`Step::Flush`]: it writes the output before it goes on.
 /// * [`Step::Close`]: it writes the output and closes.
 ///
 /// Time comes in as an argument; when [`deadline`](Self::deadline) has passed the driver calls
@@ -57,6 +58,8 @@ pub struct Progress<'i> {
 pub enum Step<'i> {
     /// Write the output and bring more input behind what was not consumed.
     NeedInput,
+    /// Write the output before going on: it has reached `Limits::reply_buffer`.
+    Flush,
     /// Ask the application; [`Session::question`] says what.
     Ask(Stage),
     /// A question is open and nothing can be done before its answer.
@@ -114,8 +117,8 @@ pub enum Question<'s> {
     Mail(&'s Envelope),
     /// May it send to this recipient, beside those that the envelope holds already?
     Rcpt(&'s Envelope, &'s ForwardPath),
-    /// Is this message, whose body was handed out, taken?
-    Message(&'s Envelope),
+    /// Is the message whose body was handed out taken?
+    Message,
 }
 
 /// Why a session ended.
@@ -265,6 +268,9 @@ impl Session {
             if let Some(step) = step {
                 break step;
             }
+            if output.len() >= self.config.limits.reply_buffer {
+                break Step::Flush;
+            }
         };
         Progress { consumed, step }
     }
@@ -360,7 +366,9 @@ impl Session {
 
     /// Whether a transaction is under way: a sender was accepted or is being asked about.
     pub fn in_transaction(&self) -> bool {
-        self.envelope.is_some() || matches!(self.pending, Some(Pending::Mail(_)))
+        self.envelope.is_some()
+            || self.body.is_some()
+            || matches!(self.pending, Some(Pending::Mail(_)))
     }
 
     /// Whether the client is inside of a body that is not refused yet.
@@ -377,7 +385,7 @@ impl Session {
             Pending::Helo { name, .. } => Question::Helo(name),
             Pending::Mail(envelope) => Question::Mail(envelope),
             Pending::Rcpt(path) => Question::Rcpt(self.envelope.as_ref()?, path),
-            Pending::Message => Question::Message(self.envelope.as_ref()?),
+            Pending::Message => Question::Message,
         })
     }
 
@@ -399,6 +407,15 @@ impl Session {
     /// The envelope of the transaction under way.
     pub fn envelope(&self) -> Option<&Envelope> {
         self.envelope.as_ref()
+    }
+
+    /// Hands out the envelope of a body that has begun; the session needs it no more.
+    pub fn take_envelope(&mut self) -> Option<Envelope> {
+        if self.body.is_some() {
+            self.envelope.take()
+        } else {
+            None
+        }
     }
 
     /// What was noticed about this session.
