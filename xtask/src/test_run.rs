@@ -119,17 +119,18 @@ fn clippy(workspace: &Workspace, _: Effort) -> Result<(), Failure> {
     ]))
 }
 
+/// Programs first and libraries second: a library and the program of the same name share a page,
+/// and the library's is the one that people read.
 fn doc(workspace: &Workspace, _: Effort) -> Result<(), Failure> {
-    process::run(
-        process::cargo(&workspace.root)
-            .args([
-                "doc",
-                "--workspace",
-                "--no-deps",
-                "--document-private-items",
-            ])
-            .env("RUSTDOCFLAGS", "-D warnings"),
-    )
+    for targets in [&["--bins", "--document-private-items"][..], &["--lib"]] {
+        process::run(
+            process::cargo(&workspace.root)
+                .args(["doc", "--workspace", "--no-deps"])
+                .args(targets)
+                .env("RUSTDOCFLAGS", "-D warnings"),
+        )?;
+    }
+    Ok(())
 }
 
 fn build(workspace: &Workspace, _: Effort) -> Result<(), Failure> {

@@ -99,8 +99,8 @@ impl Help {
             .filter(|flag| is_name(flag));
         let unknown = flags.find(|flag| !has_flag(help, flag))?;
         Some(format!(
-            "`prixfixe {}` has no flag --{unknown}",
-            words[..depth].join(" ")
+            "`{}` has no flag --{unknown}",
+            [&["prixfixe"], &words[..depth]].concat().join(" ")
         ))
     }
 
