@@ -1,0 +1,50 @@
+//! What is known about the other side of a connection.
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    time::{Instant, SystemTime},
+};
+
+use prixfixe_proto::{Envelope, HeloName, SessionFacts};
+
+/// The client of a session.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Client {
+    /// Names the session in logs.
+    pub session: SessionId,
+    /// Its address; nothing over a Unix socket.
+    pub peer: Option<SocketAddr>,
+    /// When it connected.
+    pub since: Instant,
+    /// The same by the clock on the wall.
+    pub connected_at: SystemTime,
+    /// What it called itself; nothing before HELO or EHLO.
+    pub helo: Option<HeloName>,
+    /// It said EHLO.
+    pub extended: bool,
+    /// What was noticed about the session so far.
+    pub facts: SessionFacts,
+}
+
+impl Client {
+    /// The protocol keyword for a `Received:` field (RFC 3848, RFC 6531 section 4.3).
+    pub fn protocol(&self, envelope: &Envelope) -> &'static str {
+        match (self.extended, envelope.parameters.smtputf8) {
+            (false, _) => "SMTP",
+            (true, false) => "ESMTP",
+            (true, true) => "UTF8SMTP",
+        }
+    }
+}
+
+/// Names a session: unique among the servers of a process, and in practice among its restarts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SessionId(pub(crate) u64);
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}", self.0)
+    }
+}

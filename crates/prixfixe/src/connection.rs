@@ -1,0 +1,331 @@
+//! One connection: moving octets between socket and session, and questions to the handler.
+
+use std::{
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use prixfixe_proto::{
+    CloseReason, Config, Expiry, Progress, Question, Refusal, Session, Stage, Step, Verdict,
+};
+
+use crate::{
+    Client, Event, Handler, Observer, SessionEnd, message,
+    shutdown::{Phase, Shutdown, StopSignal},
+    stream::Stream,
+    timer::{Timer, now},
+    wire::Wire,
+};
+
+/// How long a client that was told 421 may go on sending before the socket is closed under it. A
+/// close with unread input would reset the connection, and the client might never see the reply.
+const LINGER: Duration = Duration::from_secs(1);
+/// Octets that it may still send meanwhile.
+const LINGER_MAX: usize = 256 << 10;
+
+/// Serves one connection to its end.
+pub(crate) async fn serve<H: Handler>(
+    handler: &H,
+    observer: &dyn Observer,
+    config: Arc<Config>,
+    shutdown: Arc<Shutdown>,
+    stream: Stream,
+    client: Client,
+) {
+    let start = now();
+    let channel = Channel {
+        wire: Wire::new(stream),
+        session: Session::new(config, start),
+        timer: Timer::default(),
+        stop: StopSignal::new(Arc::clone(&shutdown)),
+    };
+    let verdict = Supervision {
+        timer: Timer::default(),
+        stop: StopSignal::new(shutdown),
+    };
+    let mut connection = Connection {
+        handler,
+        observer,
+        client,
+        channel,
+        verdict,
+    };
+    let end = connection.converse().await.unwrap_or_else(SessionEnd::from);
+    let Connection { client, .. } = connection;
+    tracing::debug!(
+        session = %client.session,
+        peer = client.peer.map(tracing::field::display),
+        end = end.as_str(),
+        messages = client.facts.messages,
+        errors = client.facts.errors,
+        "session ended"
+    );
+    observer.observe(&Event::SessionEnded {
+        end,
+        duration: now() - start,
+    });
+}
+
+/// What the driver of a connection works with.
+#[derive(Debug)]
+pub(crate) struct Connection<'h, H> {
+    pub(crate) handler: &'h H,
+    pub(crate) observer: &'h dyn Observer,
+    pub(crate) client: Client,
+    pub(crate) channel: Channel,
+    pub(crate) verdict: Supervision,
+}
+
+/// What bounds the patience with a handler; apart from the channel, which the handler may hold.
+#[derive(Debug)]
+pub(crate) struct Supervision {
+    timer: Timer,
+    stop: StopSignal,
+}
+
+/// The part of a connection that a body reads from.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    pub(crate) wire: Wire,
+    pub(crate) session: Session,
+    timer: Timer,
+    stop: StopSignal,
+}
+
+/// The client can be heard no more.
+#[derive(Debug)]
+pub(crate) enum Lost {
+    Disconnected,
+    TimedOut,
+    Stopped,
+}
+
+/// What became of a question to the handler.
+pub(crate) enum Answer<T> {
+    Given(T),
+    TooLate,
+    Panicked,
+    Stopped,
+}
+
+/// A step of the session without the octets it may hold.
+enum Next {
+    NeedInput,
+    Flush,
+    Ask(Stage),
+    Message,
+    Drain,
+    Close(CloseReason),
+}
+
+impl<H: Handler> Connection<'_, H> {
+    async fn converse(&mut self) -> Result<SessionEnd, Lost> {
+        loop {
+            match self.step() {
+                Next::NeedInput => self.exchange().await?,
+                Next::Flush => self.channel.flush().await?,
+                Next::Ask(stage) => self.ask(stage).await,
+                Next::Message => message::receive(self).await?,
+                Next::Drain => {}
+                Next::Close(reason) => {
+                    self.client.facts = *self.channel.session.facts();
+                    self.channel.flush().await?;
+                    if reason != CloseReason::Quit {
+                        self.channel.linger().await;
+                    }
+                    return Ok(SessionEnd::Closed(reason));
+                }
+            }
+        }
+    }
+
+    fn step(&mut self) -> Next {
+        let (input, output) = self.channel.wire.split();
+        let Progress { consumed, step } = self.channel.session.process(input, output, now());
+        let next = match step {
+            Step::NeedInput => Next::NeedInput,
+            Step::Flush => Next::Flush,
+            Step::Ask(stage) => Next::Ask(stage),
+            Step::BodyStart => Next::Message,
+            Step::Close(reason) => Next::Close(reason),
+            // What is left of a body after its handler is done comes from `message`, refused, and
+            // a refused body is drained inside of the session.
+            Step::Body(_) | Step::BodyEnd | Step::BodyRefused(_) | Step::Waiting => Next::Drain,
+        };
+        self.channel.wire.consume(consumed);
+        next
+    }
+
+    /// Writes what there is to say and reads on, or acts on why that cannot be done.
+    async fn exchange(&mut self) -> Result<(), Lost> {
+        match self.channel.exchange().await {
+            Err(Lost::TimedOut) => {
+                let (_, output) = self.channel.wire.split();
+                // No question is open here, so this ends the session.
+                let _: Expiry = self.channel.session.expire(output, now());
+                Ok(())
+            }
+            Err(Lost::Stopped) => {
+                let (_, output) = self.channel.wire.split();
+                self.channel.session.shut_down(output);
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    async fn ask(&mut self, stage: Stage) {
+        let Channel { wire, session, .. } = &mut self.channel;
+        let deadline = session.deadline();
+        let answer = match session.question() {
+            Some(question) => {
+                let verdict = verdict_of(self.handler, &self.client, question);
+                self.verdict
+                    .settle(verdict, || Some(deadline), || true)
+                    .await
+            }
+            None => return,
+        };
+        let (_, output) = wire.split();
+        let verdict = match answer {
+            Answer::Given(verdict) => verdict,
+            Answer::Stopped => return session.shut_down(output),
+            Answer::TooLate | Answer::Panicked => {
+                let panicked = matches!(answer, Answer::Panicked);
+                tracing::error!(session = %self.client.session, stage = stage.as_str(), panicked,
+                    "handler gave no verdict");
+                self.observer
+                    .observe(&Event::HandlerFailed { stage, panicked });
+                Verdict::Refuse(Refusal::try_later())
+            }
+        };
+        if let Verdict::Refuse(refusal) = &verdict {
+            self.observer.observe(&Event::Refused {
+                stage,
+                code: refusal.code(),
+            });
+        }
+        let answered = session.answer(verdict, output, now());
+        debug_assert_eq!(answered, Ok(()), "a question was open");
+        if stage == Stage::Helo {
+            self.client.helo = session.helo().cloned();
+            self.client.extended = session.is_extended();
+        }
+    }
+}
+
+async fn verdict_of<H: Handler>(handler: &H, client: &Client, question: Question<'_>) -> Verdict {
+    match question {
+        Question::Connect => handler.connect(client).await,
+        Question::Helo(name) => handler.helo(client, name).await,
+        Question::Mail(envelope) => handler.mail(client, envelope).await,
+        Question::Rcpt(envelope, path) => handler.rcpt(client, envelope, path).await,
+        _ => Verdict::Refuse(Refusal::try_later()),
+    }
+}
+
+impl Supervision {
+    /// Waits for the handler, but no longer than until `deadline` (which may move meanwhile) or
+    /// until the server is forced to stop, if `give_up` lets go of it.
+    pub(crate) async fn settle<T>(
+        &mut self,
+        answer: impl Future<Output = T>,
+        deadline: impl Fn() -> Option<Instant>,
+        give_up: impl Fn() -> bool,
+    ) -> Answer<T> {
+        let Self { timer, stop } = self;
+        let mut answer = pin!(answer);
+        poll_fn(|cx| {
+            match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))) {
+                Ok(Poll::Ready(answer)) => return Poll::Ready(Answer::Given(answer)),
+                Ok(Poll::Pending) => {}
+                Err(_) => return Poll::Ready(Answer::Panicked),
+            }
+            let late = deadline().is_some_and(|deadline| timer.poll_past(cx, deadline).is_ready());
+            if late && give_up() {
+                return Poll::Ready(Answer::TooLate);
+            }
+            if stop.phase(cx) == Phase::Forced && give_up() {
+                return Poll::Ready(Answer::Stopped);
+            }
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+impl Channel {
+    /// Writes all replies, then reads more input.
+    pub(crate) async fn exchange(&mut self) -> Result<(), Lost> {
+        self.flush().await?;
+        poll_fn(|cx| {
+            if let Poll::Ready(read) = self.wire.poll_fill(cx) {
+                return Poll::Ready(match read {
+                    Ok(1..) => Ok(()),
+                    Ok(0) | Err(_) => Err(Lost::Disconnected),
+                });
+            }
+            self.poll_lost(cx)
+        })
+        .await
+    }
+
+    /// Writes all replies.
+    pub(crate) async fn flush(&mut self) -> Result<(), Lost> {
+        poll_fn(|cx| match self.wire.poll_flush(cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(_)) => Poll::Ready(Err(Lost::Disconnected)),
+            Poll::Pending => self.poll_lost(cx),
+        })
+        .await
+    }
+
+    fn poll_lost(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+        let stopped = match self.stop.phase(cx) {
+            Phase::Running => false,
+            Phase::Draining => !self.session.in_transaction(),
+            Phase::Forced => true,
+        };
+        if stopped {
+            return Poll::Ready(Err(Lost::Stopped));
+        }
+        self.timer
+            .poll_past(cx, self.session.deadline())
+            .map(|()| Err(Lost::TimedOut))
+    }
+
+    /// Closes so that the last reply gets through.
+    async fn linger(&mut self) {
+        let (deadline, mut left) = (now() + LINGER, LINGER_MAX);
+        poll_fn(|cx| {
+            if self.timer.poll_past(cx, deadline).is_ready() {
+                return Poll::Ready(());
+            }
+            if !matches!(self.wire.poll_shutdown(cx), Poll::Ready(Ok(()))) {
+                return Poll::Ready(());
+            }
+            while let Poll::Ready(read) = self.wire.poll_discard(cx) {
+                match read {
+                    Ok(1..) if left > 0 => left = left.saturating_sub(1024),
+                    _ => return Poll::Ready(()),
+                }
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+impl From<Lost> for SessionEnd {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::Disconnected => Self::Disconnected,
+            Lost::TimedOut => Self::Closed(CloseReason::Timeout),
+            Lost::Stopped => Self::Closed(CloseReason::Shutdown),
+        }
+    }
+}

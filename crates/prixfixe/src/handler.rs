@@ -1,0 +1,97 @@
+//! What the application implements.
+
+use std::future::{Future, ready};
+
+use prixfixe_proto::{Envelope, ForwardPath, HeloName, MessageVerdict, Refusal, Verdict};
+
+use crate::{Body, Client};
+
+/// Decides about connections, senders, recipients and messages.
+///
+/// One handler serves all connections. Every method may take its time; the client waits, and
+/// meanwhile nothing of what it sends is read. A future that takes longer than the time-out of
+/// its stage is dropped and the client told 451, so the futures must be safe to drop at any
+/// await; only [`Handler::message`] may have a point of no return, which it declares with
+/// [`Body::commit_point`]. A panic in a handler is answered like a time-out.
+///
+/// The defaults accept clients and senders. They refuse recipients and messages, so that nothing
+/// is accepted by a method that was forgotten.
+pub trait Handler: Send + Sync + 'static {
+    /// May this client connect? Asked before the banner.
+    fn connect(&self, client: &Client) -> impl Future<Output = Verdict> + Send {
+        let _ = client;
+        ready(Verdict::Accept)
+    }
+
+    /// May it go by this name?
+    fn helo(&self, client: &Client, name: &HeloName) -> impl Future<Output = Verdict> + Send {
+        let _ = (client, name);
+        ready(Verdict::Accept)
+    }
+
+    /// May it send in this name? The envelope has no recipients yet.
+    fn mail(&self, client: &Client, envelope: &Envelope) -> impl Future<Output = Verdict> + Send {
+        let _ = (client, envelope);
+        ready(Verdict::Accept)
+    }
+
+    /// May it send to this recipient, beside those that the envelope holds already?
+    fn rcpt(
+        &self,
+        client: &Client,
+        envelope: &Envelope,
+        recipient: &ForwardPath,
+    ) -> impl Future<Output = Verdict> + Send {
+        let _ = (client, envelope, recipient);
+        ready(Verdict::Refuse(Refusal::policy(
+            "No recipient is accepted here",
+        )))
+    }
+
+    /// Takes a message. The future starts with the body, reads it from `body`, and answers when
+    /// the message is where it has to be: with [`MessageVerdict::Accept`] it vouches that the
+    /// message survives a crash.
+    ///
+    /// It may answer early; what is left of the body is then read and dropped.
+    fn message(
+        &self,
+        client: &Client,
+        envelope: Envelope,
+        body: &mut Body<'_>,
+    ) -> impl Future<Output = MessageVerdict> + Send {
+        let _ = (client, envelope, body);
+        ready(MessageVerdict::Refuse(Refusal::try_later()))
+    }
+}
+
+impl<H: Handler> Handler for std::sync::Arc<H> {
+    fn connect(&self, client: &Client) -> impl Future<Output = Verdict> + Send {
+        H::connect(self, client)
+    }
+
+    fn helo(&self, client: &Client, name: &HeloName) -> impl Future<Output = Verdict> + Send {
+        H::helo(self, client, name)
+    }
+
+    fn mail(&self, client: &Client, envelope: &Envelope) -> impl Future<Output = Verdict> + Send {
+        H::mail(self, client, envelope)
+    }
+
+    fn rcpt(
+        &self,
+        client: &Client,
+        envelope: &Envelope,
+        recipient: &ForwardPath,
+    ) -> impl Future<Output = Verdict> + Send {
+        H::rcpt(self, client, envelope, recipient)
+    }
+
+    fn message(
+        &self,
+        client: &Client,
+        envelope: Envelope,
+        body: &mut Body<'_>,
+    ) -> impl Future<Output = MessageVerdict> + Send {
+        H::message(self, client, envelope, body)
+    }
+}

@@ -1,0 +1,100 @@
+//! Telling what happens, for counters, metrics and traces.
+
+use std::{fmt, time::Duration};
+
+use prixfixe_proto::{BodyFault, CloseReason, Stage};
+
+/// Is told of everything that happens in a server, where it happens.
+///
+/// Called on the way of every message: an observer counts and returns.
+pub trait Observer: Send + Sync + fmt::Debug + 'static {
+    /// Something has happened.
+    fn observe(&self, event: &Event);
+}
+
+/// What happens in a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A connection was taken on.
+    Accepted,
+    /// A connection was turned away before it became a session.
+    ConnectionRefused(RefusedConnection),
+    /// Accepting failed; it pauses for a moment. Descriptors are exhausted, most likely.
+    AcceptFailed,
+    /// A session has ended.
+    SessionEnded {
+        /// How.
+        end: SessionEnd,
+        /// How long it took.
+        duration: Duration,
+    },
+    /// The handler said no.
+    Refused {
+        /// To what.
+        stage: Stage,
+        /// The reply code.
+        code: u16,
+    },
+    /// The handler gave no verdict in time, or panicked; the client was told 451.
+    HandlerFailed {
+        /// On what.
+        stage: Stage,
+        /// It panicked.
+        panicked: bool,
+    },
+    /// The receiver itself refused a body.
+    BodyRefused {
+        /// Why.
+        fault: BodyFault,
+    },
+    /// A client went away or was cut off inside of a body.
+    BodyLost,
+    /// A message was accepted and the 250 written.
+    MessageAccepted {
+        /// Octets of the body.
+        size: u64,
+        /// Recipients of the envelope.
+        recipients: usize,
+        /// From DATA to the verdict.
+        duration: Duration,
+    },
+}
+
+/// Why a connection was turned away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RefusedConnection {
+    /// There are `Settings::max_connections` already.
+    TooMany,
+    /// The server is stopping.
+    Shutdown,
+}
+
+/// How a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SessionEnd {
+    /// The client left without QUIT, or the connection broke.
+    Disconnected,
+    /// The server closed the connection.
+    Closed(CloseReason),
+}
+
+impl SessionEnd {
+    /// A lower-case word for logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Disconnected => "disconnected",
+            Self::Closed(reason) => reason.as_str(),
+        }
+    }
+}
+
+/// Looks away.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoObserver;
+
+impl Observer for NoObserver {
+    fn observe(&self, _: &Event) {}
+}

@@ -1,0 +1,44 @@
+//! Settings of a server.
+
+use std::{sync::Arc, time::Duration};
+
+use prixfixe_proto::{Config, Domain, Quirks};
+
+use crate::{NoObserver, Observer};
+
+/// Everything a server has to know besides its listeners and its handler.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Settings {
+    /// What the sessions have to know.
+    pub session: Config,
+    /// Connections at a time; more are told 421. Default 1000.
+    pub max_connections: usize,
+    /// How long a drain waits for transactions to end. Default 30 s.
+    pub drain: Duration,
+    /// Is told of everything that happens.
+    pub observer: Arc<dyn Observer>,
+}
+
+impl Settings {
+    /// The defaults, under this name.
+    pub fn new(domain: Domain) -> Self {
+        Self {
+            session: Config::new(domain),
+            max_connections: 1000,
+            drain: Duration::from_secs(30),
+            observer: Arc::new(NoObserver),
+        }
+    }
+}
+
+/// Settings of one listener.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct ListenerSettings {
+    /// Instead of those of the sessions, on this listener.
+    pub quirks: Option<Quirks>,
+    /// Connections that the system queues before they are accepted; 0 is as many as it allows.
+    /// Default 1024.
+    pub backlog: Option<u32>,
+}

@@ -1,0 +1,144 @@
+//! A stream with its input and output buffers.
+
+use std::{
+    io,
+    task::{Context, Poll, ready},
+};
+
+use prixfixe_proto::Session;
+
+use crate::{
+    read_buffer::{self, READ_BUFFER},
+    stream::Stream,
+};
+
+/// Replies kept allocated between flights: more than an ordinary flight needs.
+const OUTPUT_KEPT: usize = 512;
+
+/// The two buffers of a connection around its stream.
+///
+/// The read buffer is held only while it has unread octets: a connection that waits keeps at most
+/// the start of a command line, in a small vector.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    stream: Stream,
+    buffer: Option<Box<[u8]>>,
+    /// The unread part of the buffer.
+    start: usize,
+    end: usize,
+    /// What was unread when the buffer was given back.
+    parked: Vec<u8>,
+    /// Replies that are still to be written, from `written` on.
+    pub(crate) output: Vec<u8>,
+    written: usize,
+}
+
+impl Wire {
+    pub(crate) fn new(stream: Stream) -> Self {
+        Self {
+            stream,
+            buffer: None,
+            start: 0,
+            end: 0,
+            parked: Vec::new(),
+            output: Vec::new(),
+            written: 0,
+        }
+    }
+
+    /// The unread input and the output. What is parked shows only when more has come behind it.
+    pub(crate) fn split(&mut self) -> (&[u8], &mut Vec<u8>) {
+        let input = self
+            .buffer
+            .as_ref()
+            .map_or(&[][..], |buffer| &buffer[self.start..self.end]);
+        (input, &mut self.output)
+    }
+
+    /// Octets that were just consumed, `back` of them before the unread input; they stay in place
+    /// until more is read.
+    pub(crate) fn consumed(&self, back: usize, len: usize) -> &[u8] {
+        let start = self.start - back;
+        self.buffer
+            .as_ref()
+            .map_or(&[], |buffer| &buffer[start..start + len])
+    }
+
+    pub(crate) fn consume(&mut self, octets: usize) {
+        self.start += octets;
+    }
+
+    /// Reads more input behind the unread one; 0 says that the client sends no more.
+    pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let buffer = self.buffer.get_or_insert_with(|| {
+            self.start = 0;
+            self.end = self.parked.len();
+            let mut buffer = read_buffer::take();
+            buffer[..self.end].copy_from_slice(&self.parked);
+            self.parked.clear();
+            buffer
+        });
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        } else if READ_BUFFER - self.end < Session::INPUT_MIN {
+            buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+        match self.stream.poll_read(cx, &mut buffer[self.end..]) {
+            Poll::Ready(read) => {
+                let read = read?;
+                self.end += read;
+                Poll::Ready(Ok(read))
+            }
+            Poll::Pending => {
+                self.park();
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Writes all replies.
+    pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.written < self.output.len() {
+            let written = ready!(self.stream.poll_write(cx, &self.output[self.written..]))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.written += written;
+        }
+        self.written = 0;
+        self.output.clear();
+        self.output.shrink_to(OUTPUT_KEPT);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads and drops what the client still sends; 0 says that it sends no more.
+    pub(crate) fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.park();
+        self.parked.clear();
+        self.poll_fill(cx)
+    }
+
+    /// Tells the client that nothing more is coming.
+    pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.poll_shutdown(cx)
+    }
+
+    /// Gives the read buffer back; what is unread in it is kept aside.
+    pub(crate) fn park(&mut self) {
+        if let Some(buffer) = self.buffer.take() {
+            self.parked.clear();
+            self.parked.extend_from_slice(&buffer[self.start..self.end]);
+            (self.start, self.end) = (0, 0);
+            read_buffer::give_back(buffer);
+        }
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if let Some(buffer) = self.buffer.take() {
+            read_buffer::give_back(buffer);
+        }
+    }
+}
