@@ -50,6 +50,7 @@ mod received;
 mod reply;
 mod session;
 mod state;
+mod step;
 mod verdict;
 
 pub use address::{AddressError, ForwardPath, Mailbox, ReversePath};
@@ -59,7 +60,8 @@ pub use domain::{Domain, DomainError, HeloName};
 pub use envelope::{BodyType, Envelope, MailParameters, Recipient};
 pub use facts::{BodyFacts, SessionFacts};
 pub use reply::{IllegalReply, Refusal};
-pub use session::{CloseReason, Expiry, Misuse, Progress, Question, Session, Stage, Step};
+pub use session::Session;
+pub use step::{CloseReason, Expiry, Misuse, Progress, Question, Stage, Step};
 pub use verdict::{IllegalQueueId, MessageVerdict, QueueId, Verdict};
 
 /// The inner parts that the fuzz targets drive on their own; not part of the interface.

@@ -167,20 +167,19 @@ impl<'c> Body<'c> {
         let (input, output) = self.channel.wire.split();
         let Progress { consumed, step } = self.channel.session.process(input, output, now());
         let next = match step {
-            Step::Body(octets) => match input.as_ptr_range().contains(&octets.as_ptr()) {
-                true => {
-                    let start = octets.as_ptr().addr() - input.as_ptr().addr();
-                    Next::Piece(Piece::Input {
-                        back: consumed - start,
-                        len: octets.len(),
-                    })
-                }
-                false => {
-                    let len = octets.len().min(self.made_up.len());
-                    self.made_up[..len].copy_from_slice(&octets[..len]);
-                    Next::Piece(Piece::MadeUp(len))
-                }
-            },
+            Step::Body(octets) if input.as_ptr_range().contains(&octets.as_ptr()) => {
+                let start = octets.as_ptr().addr() - input.as_ptr().addr();
+                Next::Piece(Piece::Input {
+                    back: consumed - start,
+                    len: octets.len(),
+                })
+            }
+            // A line end of the decoder's own, one or two octets.
+            Step::Body(octets) => {
+                let len = octets.len().min(self.made_up.len());
+                self.made_up[..len].copy_from_slice(&octets[..len]);
+                Next::Piece(Piece::MadeUp(len))
+            }
             Step::BodyEnd => Next::Piece(Piece::End),
             Step::NeedInput => Next::NeedInput,
             Step::Flush => Next::Flush,

@@ -151,8 +151,7 @@ impl Server {
             .and_then(|mut addresses| addresses.next())
             .ok_or_else(|| ListenError::Address(name()))?;
         let backlog = settings.backlog.unwrap_or(BACKLOG);
-        let (socket, address) = ListenerSocket::bind_tcp(address, backlog)
-            .and_then(|socket| Ok((socket, address)))
+        let socket = ListenerSocket::bind_tcp(address, backlog)
             .map_err(|error| listen_error(&address, error))?;
         let bound = match &socket {
             ListenerSocket::Tcp(listener) => listener.local_addr(),

@@ -93,6 +93,7 @@ impl TestServer {
         let handler = Arc::new(TestHandler {
             faults: Mutex::default(),
             accepted: sender,
+            number: AtomicU64::new(0),
         });
         let (shared, shutdown) = (server.shared(), server.shutdown_handle());
         let serve = server.serve(Arc::clone(&handler));
