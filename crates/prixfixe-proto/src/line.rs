@@ -14,14 +14,8 @@ const SKIP_MAX: usize = 1 << 20;
 /// Finds command lines in the caller's buffer.
 #[derive(Debug, Default)]
 pub(crate) struct Framer {
-    skipping: Option<Skip>,
-}
-
-/// The inside of an over-long line.
-#[derive(Debug)]
-struct Skip {
-    skipped: usize,
-    after_cr: bool,
+    /// Inside of an over-long line: octets skipped so far, and whether the last was a CR.
+    skipping: Option<(usize, bool)>,
 }
 
 /// What was found, and how many octets of the input that used up.
@@ -41,36 +35,29 @@ impl Framer {
     /// Looks for a line at the start of `input`. A short incomplete line stays in the caller's
     /// buffer; an over-long one is consumed as it comes.
     pub(crate) fn next<'i>(&mut self, input: &'i [u8]) -> Framed<'i> {
-        if let Some(skip) = &mut self.skipping {
-            return match end_of_line(input, skip.after_cr) {
-                Some(end) => {
-                    self.skipping = None;
-                    Framed::TooLong(end)
-                }
-                None => {
-                    skip.skipped += input.len();
-                    skip.after_cr = input.last().map_or(skip.after_cr, |b| *b == b'\r');
-                    if skip.skipped > SKIP_MAX {
-                        Framed::Endless
-                    } else {
-                        Framed::Incomplete(input.len())
-                    }
-                }
-            };
+        let (skipped, after_cr) = self.skipping.unwrap_or_default();
+        let end = end_of_line(input, after_cr);
+        let seen = end.unwrap_or(input.len());
+        if skipped + seen > SKIP_MAX {
+            return Framed::Endless;
         }
-        match end_of_line(input, false) {
-            Some(end) if end > limit(input) => Framed::TooLong(end),
+        match end {
+            Some(end) if self.skipping.take().is_some() || end > limit(input) => {
+                Framed::TooLong(end)
+            }
             Some(end) => Framed::Line(end, &input[..end - 2]),
-            None if input.len() < MAIL_LINE_MAX => Framed::Incomplete(0),
+            None if self.is_at_start() && seen < MAIL_LINE_MAX => Framed::Incomplete(0),
             None => {
-                let after_cr = input.last() == Some(&b'\r');
-                self.skipping = Some(Skip {
-                    skipped: input.len(),
-                    after_cr,
-                });
-                Framed::Incomplete(input.len())
+                let after_cr = input.last().map_or(after_cr, |last| *last == b'\r');
+                self.skipping = Some((skipped + seen, after_cr));
+                Framed::Incomplete(seen)
             }
         }
+    }
+
+    /// Whether the next octet begins a line.
+    pub(crate) fn is_at_start(&self) -> bool {
+        self.skipping.is_none()
     }
 }
 
