@@ -20,20 +20,20 @@ pub enum BareNewline {
     Accept,
 }
 
-/// Why the receiver itself refuses a body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why the receiver itself refuses a body, the gravest reason last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum BodyFault {
-    /// Larger than the limit.
-    TooBig,
-    /// A CR or LF stands alone where that is refused.
-    BareNewline,
-    /// A NUL where that is refused.
-    Nul,
     /// A text line above the limit.
     LineTooLong,
+    /// A NUL where that is refused.
+    Nul,
+    /// A CR or LF stands alone where that is refused.
+    BareNewline,
     /// So many `Received:` fields that it must be a loop.
     Loop,
+    /// Larger than the limit.
+    TooBig,
 }
 
 /// Takes a body apart without copying it.
@@ -101,7 +101,7 @@ impl Decoder {
         &self.facts
     }
 
-    /// The first reason to refuse this body, if there is one so far.
+    /// The gravest reason to refuse this body so far, if there is one.
     pub fn fault(&self) -> Option<BodyFault> {
         self.fault
     }
@@ -251,9 +251,10 @@ impl Decoder {
         }
     }
 
-    /// The first fault is the one that is told.
+    /// The gravest fault is the one that is told. The first one would depend on how the input was
+    /// cut, since a whole piece is looked at for one fault after the other.
     fn refuse(&mut self, fault: BodyFault) {
-        self.fault.get_or_insert(fault);
+        self.fault = self.fault.max(Some(fault));
     }
 }
 

@@ -17,12 +17,7 @@ pub(crate) fn check(session: &Session, command: &Command) -> Result<(), Refusal>
         Command::Rset => in_order(session, Event::Rset),
         Command::Unimplemented => Err(Refusal::fixed(502, 5, 1, "Command not implemented")),
         Command::Expn => Err(Refusal::fixed(502, 5, 1, "Lists are not expanded here")),
-        Command::Noop
-        | Command::Quit
-        | Command::Vrfy
-        | Command::Help
-        | Command::Bdat
-        | Command::Http => Ok(()),
+        Command::Noop | Command::Quit | Command::Vrfy | Command::Help | Command::Bdat => Ok(()),
     }
 }
 

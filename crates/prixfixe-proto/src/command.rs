@@ -31,8 +31,6 @@ pub enum Command {
     Unimplemented,
     /// BDAT, which is not offered: the octets behind it cannot be told from commands.
     Bdat,
-    /// A request of HTTP, made by a browser that someone aimed at this port.
-    Http,
 }
 
 /// Why a line is no command.
@@ -106,17 +104,26 @@ const VERBS: &[(&[u8], ParseArgument)] = &[
     (b"SOML", |_, _| Ok(Command::Unimplemented)),
     (b"SAML", |_, _| Ok(Command::Unimplemented)),
     (b"XCLIENT", |_, _| Ok(Command::Unimplemented)),
-    (b"GET", |_, _| Ok(Command::Http)),
-    (b"POST", |_, _| Ok(Command::Http)),
-    (b"PUT", |_, _| Ok(Command::Http)),
-    (b"HEAD", |_, _| Ok(Command::Http)),
-    (b"DELETE", |_, _| Ok(Command::Http)),
-    (b"OPTIONS", |_, _| Ok(Command::Http)),
-    (b"CONNECT", |_, _| Ok(Command::Http)),
-    (b"PATCH", |_, _| Ok(Command::Http)),
-    (b"TRACE", |_, _| Ok(Command::Http)),
-    (b"PRI", |_, _| Ok(Command::Http)),
 ];
+
+/// Whether a line begins as a request of HTTP, made by a browser that someone aimed at this port,
+/// or as a TLS handshake. Looked for before the line is whole, since neither has to end one, and
+/// a long path would get a request past the limit as one bad line among good ones.
+pub(crate) fn is_of_other_protocol(line: &[u8]) -> bool {
+    const TLS_HANDSHAKE: &[u8] = &[0x16, 0x03];
+    const HTTP: [&[u8]; 10] = [
+        b"GET", b"POST", b"PUT", b"HEAD", b"DELETE", b"OPTIONS", b"CONNECT", b"PATCH", b"TRACE",
+        b"PRI",
+    ];
+    let is_request = |verb: &[u8]| {
+        line.split_at_checked(verb.len())
+            .is_some_and(|(start, rest)| {
+                start.eq_ignore_ascii_case(verb)
+                    && rest.first().is_some_and(u8::is_ascii_whitespace)
+            })
+    };
+    line.starts_with(TLS_HANDSHAKE) || HTTP.into_iter().any(is_request)
+}
 
 fn bare(argument: &[u8], command: Command) -> Result<Command, SyntaxError> {
     if argument.is_empty() {
@@ -209,7 +216,6 @@ mod tests {
             ("noop anything <>", Command::Noop),
             ("help", Command::Help),
             ("vrfy x", Command::Vrfy),
-            ("GET / HTTP/1.1", Command::Http),
             ("bdat 5 LAST", Command::Bdat),
         ] {
             assert_eq!(verb_of(line), Ok(command), "{line}");

@@ -42,7 +42,7 @@ pub struct Limits {
     /// Octets of a text line with its CRLF. Default 16 KiB: RFC 5321 section 4.5.3.1.6 says
     /// 1,000, and real mail has longer ones.
     pub text_line: usize,
-    /// Octets of a refused body that are read and dropped before the connection is closed.
+    /// Octets above `message_size` that are read and dropped before the connection is closed.
     /// Default 64 MiB: more than most clients send without SIZE, and no endless stream.
     pub drain: u64,
     /// Accepted messages in a session. Default 10,000.

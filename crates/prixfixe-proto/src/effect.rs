@@ -32,8 +32,8 @@ pub(crate) fn proceed(
             output.extend_from_slice(b"354 End the message with <CR><LF>.<CR><LF>\r\n");
             Some(Step::BodyStart)
         }
-        Command::Helo(name) => Some(ask_helo(session, name, false, more, now)),
-        Command::Ehlo(name) => Some(ask_helo(session, name, true, more, now)),
+        Command::Helo(name) => ask_helo(session, name, false, more, output, now),
+        Command::Ehlo(name) => ask_helo(session, name, true, more, output, now),
         Command::Quit => {
             write(
                 output,
@@ -42,7 +42,7 @@ pub(crate) fn proceed(
             close(session, CloseReason::Quit, None, output);
             None
         }
-        Command::Http | Command::Bdat => {
+        Command::Bdat => {
             close(session, CloseReason::WrongProtocol, None, output);
             None
         }
@@ -167,18 +167,21 @@ pub(crate) fn protocol_error(session: &mut Session, refusal: &Refusal, output: &
     }
 }
 
-/// Ends the session, with a last reply if there is one.
+/// Ends the session, with a last reply if there is one; a session that has ended says no more.
 pub(crate) fn close(
     session: &mut Session,
     reason: CloseReason,
     refusal: Option<&Refusal>,
     output: &mut Vec<u8>,
 ) {
+    if session.closed.is_some() {
+        return;
+    }
     if let Some(refusal) = refusal {
         refusal.write_to(output);
     }
     session.body = None;
-    session.closed.get_or_insert(reason);
+    session.closed = Some(reason);
     session.go(Event::Close);
 }
 
@@ -187,24 +190,30 @@ fn ask_helo(
     name: HeloName,
     extended: bool,
     more: bool,
+    output: &mut Vec<u8>,
     now: Instant,
-) -> Step<'static> {
+) -> Option<Step<'static>> {
     session.facts.pipelining_misuse |= more;
-    if session.helo.is_some() {
-        session.facts.idle_commands = session.facts.idle_commands.saturating_add(1);
-    }
-    session.ask(Pending::Helo { name, extended }, now)
+    let idle = session.helo.is_some();
+    may_go_on(session, idle, output).then(|| session.ask(Pending::Helo { name, extended }, now))
 }
 
 /// Answers a command; `idle` says that it does nothing for a transaction.
 fn idle_reply(session: &mut Session, idle: bool, reply: &[u8], output: &mut Vec<u8>) {
-    session.facts.idle_commands = session.facts.idle_commands.saturating_add(u32::from(idle));
-    if session.facts.idle_commands > session.config.limits.idle_commands {
-        let refusal = Refusal::fixed(421, 7, 0, "Too many commands without a message");
-        close(session, CloseReason::IdleCommands, Some(&refusal), output);
-    } else {
+    if may_go_on(session, idle, output) {
         output.extend_from_slice(reply);
     }
+}
+
+/// Counts an idle command; too many of them in a row end the session.
+fn may_go_on(session: &mut Session, idle: bool, output: &mut Vec<u8>) -> bool {
+    session.facts.idle_commands = session.facts.idle_commands.saturating_add(u32::from(idle));
+    let go_on = session.facts.idle_commands <= session.config.limits.idle_commands;
+    if !go_on {
+        let refusal = Refusal::fixed(421, 7, 0, "Too many commands without a message");
+        close(session, CloseReason::IdleCommands, Some(&refusal), output);
+    }
+    go_on
 }
 
 fn greet_extended(config: &Config, output: &mut Vec<u8>) {

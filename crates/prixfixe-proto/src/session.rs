@@ -57,9 +57,10 @@ pub(crate) enum Pending {
 #[derive(Debug)]
 pub(crate) struct BodyPhase {
     decoder: Decoder,
-    /// The answer at its end, if it is refused already; the rest is drained.
+    /// The body is refused, and the rest of it is drained.
+    refused: bool,
+    /// The answer at its end, if it was the application that refused it.
     refusal: Option<Refusal>,
-    drained: u64,
 }
 
 impl BodyPhase {
@@ -67,9 +68,16 @@ impl BodyPhase {
         let decoder = Decoder::new(&config.limits, &config.quirks);
         Self {
             decoder,
+            refused: false,
             refusal: None,
-            drained: 0,
         }
+    }
+
+    /// What a refused body is answered with.
+    fn take_refusal(&mut self) -> Refusal {
+        let fault = self.decoder.fault();
+        let told = self.refusal.take().or(fault.map(check::refusal_of_body));
+        told.unwrap_or_else(Refusal::try_later)
     }
 }
 
@@ -175,7 +183,10 @@ impl Session {
     pub fn refuse_body(&mut self, refusal: Refusal) -> Result<(), Misuse> {
         match &mut self.body {
             Some(phase) if self.pending.is_none() => {
-                phase.refusal.get_or_insert(refusal);
+                if !phase.refused {
+                    phase.refused = true;
+                    phase.refusal = Some(refusal);
+                }
                 Ok(())
             }
             _ => Err(Misuse::NoBody),
@@ -187,8 +198,8 @@ impl Session {
         self.deadline
     }
 
-    /// Acts on a deadline that has passed: an open question is answered with 451, and without one
-    /// the client gets 421 and the session is over.
+    /// Acts on a deadline that has passed: an open question is answered with 451, the one before
+    /// the banner with 421; without a question the client gets 421 and the session is over.
     pub fn expire(&mut self, output: &mut Vec<u8>, now: Instant) -> Expiry {
         self.deadline = now + self.config.timeouts.command;
         match self.pending.take() {
@@ -203,7 +214,12 @@ impl Session {
                 Expiry::Verdict(Stage::Message)
             }
             Some(pending) => {
-                effect::refuse(self, &pending, &Refusal::try_later(), output);
+                // A banner is 220, 554 or 421 (RFC 5321 section 3.1).
+                let refusal = match pending {
+                    Pending::Connect => Refusal::fixed(421, 3, 0, "Local error, try again later"),
+                    _ => Refusal::try_later(),
+                };
+                effect::refuse(self, &pending, &refusal, output);
                 Expiry::Verdict(pending.stage())
             }
         }
@@ -229,9 +245,7 @@ impl Session {
 
     /// Whether the client is inside of a body that is not refused yet.
     pub fn in_body(&self) -> bool {
-        self.body
-            .as_ref()
-            .is_some_and(|phase| phase.refusal.is_none())
+        self.body.as_ref().is_some_and(|phase| !phase.refused)
     }
 
     /// The question that waits for an answer.
@@ -310,12 +324,12 @@ impl Session {
         output: &mut Vec<u8>,
         now: Instant,
     ) -> (usize, Option<Step<'static>>) {
+        if self.framer.is_at_start() && command::is_of_other_protocol(input) {
+            effect::close(self, CloseReason::WrongProtocol, None, output);
+            return (0, None);
+        }
         let (used, line) = match self.framer.next(input) {
             Framed::Line(used, line) => (used, line),
-            Framed::Incomplete(0) if begins_tls(input) => {
-                effect::close(self, CloseReason::WrongProtocol, None, output);
-                return (0, None);
-            }
             Framed::Incomplete(used) => return (used, Some(Step::NeedInput)),
             Framed::TooLong(used) => {
                 self.deadline = now + self.config.timeouts.command;
@@ -329,10 +343,6 @@ impl Session {
                 return (0, None);
             }
         };
-        if begins_tls(line) {
-            effect::close(self, CloseReason::WrongProtocol, None, output);
-            return (used, None);
-        }
         self.deadline = now + self.config.timeouts.command;
         let checked = command::parse(line, self.config.quirks.missing_brackets)
             .map_err(check::refusal_of)
@@ -358,39 +368,31 @@ impl Session {
             self.go(Event::BodyEnd);
             return (0, None);
         };
+        let limits = &self.config.limits;
+        if phase.decoder.facts().size > limits.message_size.saturating_add(limits.drain) {
+            let refusal = phase.take_refusal();
+            effect::close(self, CloseReason::EndlessBody, Some(&refusal), output);
+            return (0, None);
+        }
         let (used, decoded) = phase.decoder.decode(input);
         if used > 0 {
             self.deadline = now + self.config.timeouts.body;
         }
-        let refused_before = phase.refusal.is_some();
-        if let (None, Some(fault)) = (&phase.refusal, phase.decoder.fault()) {
-            phase.refusal = Some(check::refusal_of_body(fault));
-            if decoded != Decoded::End {
-                return (used, Some(Step::BodyRefused(fault)));
-            }
+        if let (false, Some(fault)) = (phase.refused, phase.decoder.fault()) {
+            phase.refused = true;
+            return (used, Some(Step::BodyRefused(fault)));
         }
-        let step = match (decoded, &phase.refusal) {
+        let step = match (decoded, phase.refused) {
             (Decoded::NeedInput, _) => Some(Step::NeedInput),
-            (Decoded::Bytes(bytes), None) => Some(Step::Body(bytes)),
-            (Decoded::Bytes(bytes), Some(refusal)) => {
-                phase.drained += if refused_before {
-                    bytes.len() as u64
-                } else {
-                    0
-                };
-                if phase.drained > self.config.limits.drain {
-                    let refusal = refusal.clone();
-                    effect::close(self, CloseReason::EndlessBody, Some(&refusal), output);
-                }
-                None
-            }
-            (Decoded::End, Some(refusal)) => {
-                let refused = MessageVerdict::Refuse(refusal.clone());
+            (Decoded::Bytes(bytes), false) => Some(Step::Body(bytes)),
+            (Decoded::Bytes(_), true) => None,
+            (Decoded::End, true) => {
+                let refused = MessageVerdict::Refuse(phase.take_refusal());
                 self.deadline = now + self.config.timeouts.command;
                 effect::end_message(self, &refused, output);
                 None
             }
-            (Decoded::End, None) => {
+            (Decoded::End, false) => {
                 self.ask(Pending::Message, now);
                 Some(Step::BodyEnd)
             }
@@ -409,9 +411,4 @@ impl Pending {
             Self::Message => Stage::Message,
         }
     }
-}
-
-/// A TLS handshake record on a port that speaks plain SMTP.
-fn begins_tls(input: &[u8]) -> bool {
-    input.starts_with(&[0x16, 0x03])
 }
