@@ -1,0 +1,164 @@
+//! A driver without IO: it brings input in pieces and answers for the application.
+
+use std::{sync::Arc, time::Instant};
+
+use prixfixe_proto::{
+    CloseReason, Config, MessageVerdict, Question, QueueId, Refusal, Session, Step, Verdict,
+};
+
+/// What a session came to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    pub(crate) replies: Vec<u8>,
+    pub(crate) messages: Vec<Accepted>,
+    pub(crate) closed: Option<CloseReason>,
+}
+
+/// A message that was answered with 250.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    /// `<sender> to <recipient> <recipient>`
+    pub(crate) envelope: String,
+    pub(crate) body: Vec<u8>,
+}
+
+/// The application: a refusal for a question such as `RCPT <no@example.com>`, or none.
+pub(crate) type Application<'a> = &'a dyn Fn(&str) -> Option<Refusal>;
+
+/// One session under way.
+pub(crate) struct Driver<'a> {
+    session: Session,
+    application: Application<'a>,
+    now: Instant,
+    input: Vec<u8>,
+    envelope: String,
+    body: Vec<u8>,
+    outcome: Outcome,
+}
+
+/// Runs a session over input that comes in these pieces.
+pub(crate) fn run<'p>(
+    config: &Arc<Config>,
+    application: Application<'_>,
+    pieces: impl IntoIterator<Item = &'p [u8]>,
+) -> Outcome {
+    let mut driver = Driver::new(config, application);
+    for piece in pieces {
+        driver.send(piece);
+    }
+    driver.outcome
+}
+
+/// More steps than this for an octet of input are no progress.
+const STEPS_PER_OCTET: usize = 4;
+
+impl<'a> Driver<'a> {
+    /// A session before its first octet; the banner is sent.
+    pub(crate) fn new(config: &Arc<Config>, application: Application<'a>) -> Self {
+        let now = Instant::now();
+        let mut driver = Self {
+            session: Session::new(Arc::clone(config), now),
+            application,
+            now,
+            input: Vec::new(),
+            envelope: String::new(),
+            body: Vec::new(),
+            outcome: Outcome::default(),
+        };
+        driver.send(b"");
+        driver
+    }
+
+    /// What came so far.
+    pub(crate) fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
+    /// Brings a piece of input and goes on until the session needs more.
+    pub(crate) fn send(&mut self, piece: &[u8]) {
+        self.input.extend_from_slice(piece);
+        let input = std::mem::take(&mut self.input);
+        let (mut at, mut steps) = (0, 0);
+        loop {
+            let progress = self
+                .session
+                .process(&input[at..], &mut self.outcome.replies, self.now);
+            at += progress.consumed;
+            steps += 1;
+            assert!(
+                steps <= STEPS_PER_OCTET * (input.len() + 1),
+                "the session goes round in circles"
+            );
+            match progress.step {
+                Step::NeedInput => break,
+                Step::Close(reason) => {
+                    self.outcome.closed = Some(reason);
+                    break;
+                }
+                Step::Ask(_) => self.answer(),
+                Step::BodyStart => self.begin_body(),
+                Step::Body(bytes) => {
+                    assert!(!bytes.is_empty(), "a piece of a body is never empty");
+                    self.body.extend_from_slice(bytes);
+                }
+                Step::BodyEnd => self.answer_message(),
+                Step::Flush | Step::BodyRefused(_) => {}
+                Step::Waiting => panic!("a question is open that was never asked"),
+            }
+        }
+        self.input = input[at..].to_vec();
+        assert!(
+            self.outcome.closed.is_some() || self.input.len() < Session::INPUT_MIN,
+            "more input is asked for than the driver must be able to hold"
+        );
+    }
+
+    fn answer(&mut self) {
+        let question = match self.session.question() {
+            Some(Question::Connect) => "CONNECT".to_owned(),
+            Some(Question::Helo(name)) => format!("HELO {name}"),
+            Some(Question::Mail(envelope)) => format!("MAIL {}", envelope.reverse_path),
+            Some(Question::Rcpt(_, path)) => format!("RCPT {path}"),
+            other => panic!("asked for an answer to {other:?}"),
+        };
+        let verdict = (self.application)(&question).map_or(Verdict::Accept, Verdict::Refuse);
+        let answered = self
+            .session
+            .answer(verdict, &mut self.outcome.replies, self.now);
+        assert_eq!(answered, Ok(()), "{question}");
+    }
+
+    fn begin_body(&mut self) {
+        let Some(envelope) = self.session.take_envelope() else {
+            panic!("a body begins without an envelope");
+        };
+        let recipients = envelope.recipients.iter().map(|r| r.path.to_string());
+        let recipients: Vec<_> = recipients.collect();
+        assert!(!recipients.is_empty(), "a body begins without a recipient");
+        self.envelope = format!("{} to {}", envelope.reverse_path, recipients.join(" "));
+        self.body.clear();
+    }
+
+    fn answer_message(&mut self) {
+        assert_eq!(self.session.question(), Some(Question::Message));
+        let verdict = if let Some(refusal) = (self.application)("MESSAGE") {
+            MessageVerdict::Refuse(refusal)
+        } else {
+            self.outcome.messages.push(Accepted {
+                envelope: std::mem::take(&mut self.envelope),
+                body: std::mem::take(&mut self.body),
+            });
+            MessageVerdict::Accept(queue_id(self.outcome.messages.len()))
+        };
+        let answered = self
+            .session
+            .answer_message(&verdict, &mut self.outcome.replies, self.now);
+        assert_eq!(answered, Ok(()));
+    }
+}
+
+fn queue_id(number: usize) -> QueueId {
+    format!("M{number}")
+        .parse()
+        .unwrap_or_else(|e| panic!("{e}"))
+}
