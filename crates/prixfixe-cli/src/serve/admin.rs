@@ -1,0 +1,105 @@
+//! The admin listener: is the server alive, and is it ready for mail?
+
+use std::{future::Future, io, sync::Arc};
+
+use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
+use prixfixe_delivery::sqlite::SqliteStore;
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, UnixListener};
+
+use crate::config::{ListenAddress, Switch};
+
+/// What the answers are made of.
+#[derive(Clone)]
+pub(crate) struct Readiness {
+    /// The store, if mail goes there.
+    pub(crate) store: Option<SqliteStore>,
+    /// Whether connections are accepted.
+    pub(crate) accepting: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
+/// The admin listener, bound.
+pub(crate) enum AdminListener {
+    Tcp(std::net::TcpListener),
+    Unix(std::os::unix::net::UnixListener),
+}
+
+impl AdminListener {
+    /// Binds it, unless it is switched off.
+    pub(crate) fn bind(setting: &Switch<ListenAddress>) -> io::Result<Option<Self>> {
+        let Some(address) = setting.on() else { return Ok(None) };
+        let named = |error: io::Error| {
+            let kind = error.kind();
+            io::Error::new(kind, format!("admin.listen: cannot listen on {address}: {error}"))
+        };
+        let listener = match address {
+            ListenAddress::Tcp(address) => {
+                let listener = std::net::TcpListener::bind(address).map_err(named)?;
+                listener.set_nonblocking(true)?;
+                Self::Tcp(listener)
+            }
+            ListenAddress::Unix(path) => {
+                let listener = std::os::unix::net::UnixListener::bind(path).map_err(named)?;
+                listener.set_nonblocking(true)?;
+                Self::Unix(listener)
+            }
+            ListenAddress::Inherited(_) => {
+                return Err(named(io::Error::other("it cannot be inherited")));
+            }
+        };
+        Ok(Some(listener))
+    }
+
+    /// Answers until `stop` is done.
+    pub(crate) async fn serve(
+        self,
+        readiness: Readiness,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        let router = Router::new()
+            .route("/healthz", get(healthz))
+            .route("/readyz", get(readyz))
+            .with_state(readiness);
+        match self {
+            Self::Tcp(listener) => {
+                let listener = TcpListener::from_std(listener)?;
+                axum::serve(listener, router).with_graceful_shutdown(stop).await
+            }
+            Self::Unix(listener) => {
+                let listener = UnixListener::from_std(listener)?;
+                axum::serve(listener, router).with_graceful_shutdown(stop).await
+            }
+        }
+    }
+}
+
+async fn healthz() -> Json<Value> {
+    Json(json!({ "alive": true }))
+}
+
+async fn readyz(State(readiness): State<Readiness>) -> impl IntoResponse {
+    let mut reasons = Vec::new();
+    if !(readiness.accepting)() {
+        reasons.push("the server is stopping".to_owned());
+    }
+    let store = readiness.store.as_ref().map(|store| {
+        let health = store.health();
+        if !health.writable {
+            let cause = health.last_error.as_ref().map(|last| last.error.to_string());
+            reasons.push(format!("the store takes no mail: {}", cause.unwrap_or_default()));
+        }
+        let low = |free: u64| free < health.min_free_disk_bytes;
+        if health.disk_free_bytes.is_some_and(low) {
+            reasons.push("the disk has less left than store.min_free_disk".to_owned());
+        }
+        json!({
+            "writable": health.writable,
+            "disk_free_bytes": health.disk_free_bytes,
+            "min_free_disk_bytes": health.min_free_disk_bytes,
+            "wal_bytes": health.wal_bytes,
+        })
+    });
+    let ready = reasons.is_empty();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ready": ready, "reasons": reasons, "store": store })))
+}

@@ -1,0 +1,8 @@
+//! The running server: from settings to threads, and to an orderly end.
+
+mod admin;
+mod inherited;
+pub(crate) mod log;
+pub(crate) mod receiver;
+mod signals;
+mod summary;

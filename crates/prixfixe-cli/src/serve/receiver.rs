@@ -1,0 +1,227 @@
+//! The receiver: one thread and runtime for each core, all on the same sockets.
+
+use std::{io, num::NonZero, sync::Arc, thread};
+
+use prixfixe::{
+    BareNewline, Config, Domain, Handler, Limits, ListenError, ListenerSettings, Quirks, Server,
+    Timeouts,
+};
+use prixfixe_delivery::{
+    AcceptFor, Discard, Recipients, StoreHandler,
+    sqlite::{MinFreeDisk, OpenError, SqliteStore, StoreSettings},
+};
+use tokio::{runtime, sync::oneshot};
+
+use crate::{
+    config::{Auto, Destination, ListenAddress, Settings, Switch, self},
+    serve::{
+        admin::{AdminListener, Readiness},
+        inherited::{Inherited, InheritedSockets},
+        signals, summary,
+    },
+};
+
+/// Why a server could not be run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    #[error("domain: {0}")]
+    Domain(#[from] prixfixe::proto::DomainError),
+    #[error("listen: {0}")]
+    Inherited(#[source] io::Error),
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    #[error("a receiver thread ended early: {0}")]
+    Worker(String),
+}
+
+/// Receives mail until a signal ends it.
+pub(crate) fn run(settings: &Settings) -> Result<(), RunError> {
+    let domain: Domain = settings.receiver.domain.as_str().parse()?;
+    // Ports first: who has the wrong port should not find a data folder made.
+    let server = listen(settings, domain.clone())?;
+    let admin = AdminListener::bind(&settings.admin.listen)?;
+    let recipients: Recipients = settings.receiver.recipients.patterns().cloned().collect();
+    match settings.receiver.destination.as_slice() {
+        [Destination::Discard] => {
+            run_with(settings, &server, admin, AcceptFor::new(recipients, Discard::new()), None)
+        }
+        _ => {
+            let opened = SqliteStore::open(&store_settings(settings))?;
+            let removed = opened.recovery.removed_remains;
+            if removed > 0 {
+                tracing::warn!(removed, "removing messages that were half received at a crash");
+            }
+            let store = opened.store;
+            let handler = AcceptFor::new(recipients, StoreHandler::new(store.clone(), domain));
+            run_with(settings, &server, admin, handler, Some(store))
+        }
+    }
+}
+
+fn run_with<H: Handler>(
+    settings: &Settings,
+    server: &Server,
+    admin: Option<AdminListener>,
+    handler: H,
+    store: Option<SqliteStore>,
+) -> Result<(), RunError> {
+    for line in summary::lines(settings, &server.addresses()) {
+        tracing::info!("{line}");
+    }
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let handler = Arc::new(handler);
+    let workers = (0..worker_count(settings))
+        .map(|number| start_worker(number, server.try_clone()?, Arc::clone(&handler)))
+        .collect::<io::Result<Vec<_>>>()?;
+    drop(handler);
+    let shutdown = server.shutdown_handle();
+    let accepting = {
+        let shutdown = shutdown.clone();
+        Arc::new(move || shutdown.is_running())
+    };
+    let outcome = runtime.block_on(async {
+        let (admin_stop, admin_stopped) = oneshot::channel::<()>();
+        if let Some(admin) = admin {
+            let readiness = Readiness { store: store.clone(), accepting };
+            tokio::spawn(async move {
+                let stop = async { drop(admin_stopped.await) };
+                if let Err(error) = admin.serve(readiness, stop).await {
+                    tracing::error!(%error, "the admin listener has failed");
+                }
+            });
+        }
+        let signal = signals::stop().await?;
+        tracing::info!(signal, "stopping: waiting for transactions to end");
+        shutdown.drain();
+        let mut failed = None;
+        for (thread, ended) in workers {
+            // Without an answer the thread has panicked, and `join` says so.
+            let outcome = ended.await.unwrap_or(Ok(()));
+            if let Err(error) = outcome {
+                failed.get_or_insert(error);
+            }
+            if thread.join().is_err() {
+                failed.get_or_insert("it panicked".to_owned());
+            }
+        }
+        if let Some(store) = store {
+            store.close().await;
+        }
+        drop(admin_stop);
+        failed.map_or(Ok(()), |reason| Err(RunError::Worker(reason)))
+    });
+    tracing::info!("stopped");
+    outcome
+}
+
+type Worker = (thread::JoinHandle<()>, oneshot::Receiver<Result<(), String>>);
+
+fn start_worker<H: Handler>(number: usize, server: Server, handler: H) -> io::Result<Worker> {
+    let (end, ended) = oneshot::channel();
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let thread = thread::Builder::new().name(format!("receiver-{number}")).spawn(move || {
+        let outcome = runtime.block_on(server.serve(handler)).map_err(|error| error.to_string());
+        // Whoever started this thread waits for it.
+        let _ = end.send(outcome);
+    })?;
+    Ok((thread, ended))
+}
+
+fn worker_count(settings: &Settings) -> usize {
+    match &settings.receiver.workers {
+        Auto::Auto => thread::available_parallelism().map_or(1, NonZero::get),
+        Auto::Given(count) => usize::try_from(count.get()).unwrap_or(1),
+    }
+}
+
+fn listen(settings: &Settings, domain: Domain) -> Result<Server, RunError> {
+    let mut server = Server::new(server_settings(settings, domain));
+    let mut inherited = InheritedSockets::from_environment();
+    for listener in &settings.listeners {
+        let mut own = ListenerSettings::default();
+        own.backlog = Some(settings.receiver.listen_backlog.get());
+        own.quirks = Some(quirks(settings, listener.bare_newline));
+        match &listener.address {
+            ListenAddress::Tcp(address) => {
+                server.listen_tcp(address, own)?;
+            }
+            ListenAddress::Unix(path) => server.listen_unix(path, own)?,
+            ListenAddress::Inherited(which) => {
+                for socket in inherited.take(which).map_err(RunError::Inherited)? {
+                    match socket {
+                        Inherited::Tcp(listener) => server.adopt_tcp(listener, own)?,
+                        Inherited::Unix(listener) => server.adopt_unix(listener, own)?,
+                    }
+                }
+            }
+        }
+    }
+    Ok(server)
+}
+
+fn server_settings(settings: &Settings, domain: Domain) -> prixfixe::Settings {
+    let receiver = &settings.receiver;
+    let mut server = prixfixe::Settings::new(domain.clone());
+    server.max_connections = usize::try_from(receiver.max_connections.get()).unwrap_or(usize::MAX);
+    server.drain = settings.timeouts.drain.get();
+    server.session = Config::new(domain);
+    server.session.limits = limits(settings);
+    server.session.timeouts = timeouts(settings);
+    server.session.quirks = quirks(settings, receiver.bare_newline);
+    server
+}
+
+fn limits(settings: &Settings) -> Limits {
+    let (receiver, given) = (&settings.receiver, &settings.limits);
+    let octets = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
+    let mut limits = Limits::default();
+    limits.message_size = receiver.max_message_size.get();
+    limits.recipients = usize::try_from(receiver.max_recipients.get()).unwrap_or(usize::MAX);
+    limits.text_line = given.text_line.on().map_or(usize::MAX, |size| octets(size.get()));
+    limits.drain = given.discarded_body.get();
+    limits.messages = given.messages_per_session.on().map_or(u32::MAX, |count| count.get());
+    limits.errors = given.command_errors.on().map_or(u32::MAX, |count| count.get());
+    limits.idle_commands = given.idle_commands.on().map_or(u32::MAX, |count| count.get());
+    limits.received_fields = given.received_headers.on().map_or(u32::MAX, |count| count.get());
+    limits.reply_buffer = octets(given.reply_buffer.get());
+    limits
+}
+
+fn timeouts(settings: &Settings) -> Timeouts {
+    let given = &settings.timeouts;
+    let mut timeouts = Timeouts::default();
+    timeouts.banner = given.banner.get();
+    timeouts.command = given.command.get();
+    timeouts.body = given.body_block.get();
+    timeouts.verdict = given.verdict.get();
+    timeouts.message_verdict = given.message_verdict.get();
+    timeouts
+}
+
+fn quirks(settings: &Settings, bare_newline: config::BareNewline) -> Quirks {
+    let receiver = &settings.receiver;
+    let mut quirks = Quirks::default();
+    quirks.bare_newline = match bare_newline {
+        config::BareNewline::Reject => BareNewline::Reject,
+        config::BareNewline::Normalise => BareNewline::Normalise,
+        config::BareNewline::Accept => BareNewline::Accept,
+    };
+    quirks.missing_brackets = receiver.allow_missing_brackets;
+    quirks.strict_lengths = receiver.strict_lengths;
+    quirks.refuse_nul = receiver.refuse_nul;
+    quirks
+}
+
+fn store_settings(settings: &Settings) -> StoreSettings {
+    let mut store = StoreSettings::at(settings.store.path.as_path());
+    store.min_free_disk = match &settings.store.min_free_disk {
+        Auto::Auto => MinFreeDisk::Auto,
+        Auto::Given(Switch::Off) => MinFreeDisk::Off,
+        Auto::Given(Switch::On(size)) => MinFreeDisk::Bytes(size.get()),
+    };
+    store
+}
