@@ -79,6 +79,8 @@ impl Default for Limits {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
+    /// From the connection to the banner. Default 30 s.
+    pub banner: Duration,
     /// For a whole command line. Default 300 s.
     pub command: Duration,
     /// For a next block of a body. Default 180 s.
@@ -92,6 +94,7 @@ pub struct Timeouts {
 impl Default for Timeouts {
     fn default() -> Self {
         Self {
+            banner: Duration::from_secs(30),
             command: Duration::from_secs(300),
             body: Duration::from_secs(180),
             verdict: Duration::from_secs(60),

@@ -88,7 +88,7 @@ impl Session {
     /// A session that is about to ask whether the client may connect.
     pub fn new(config: Arc<Config>, now: Instant) -> Self {
         Self {
-            deadline: now + config.timeouts.verdict,
+            deadline: now + config.timeouts.banner,
             config,
             state: State::Greeting,
             framer: Framer::default(),
@@ -301,10 +301,10 @@ impl Session {
     pub(crate) fn ask(&mut self, pending: Pending, now: Instant) -> Step<'static> {
         let stage = pending.stage();
         let timeouts = &self.config.timeouts;
-        let patience = if stage == Stage::Message {
-            timeouts.message_verdict
-        } else {
-            timeouts.verdict
+        let patience = match stage {
+            Stage::Connect => timeouts.banner,
+            Stage::Message => timeouts.message_verdict,
+            Stage::Helo | Stage::Mail | Stage::Rcpt => timeouts.verdict,
         };
         self.deadline = now + patience;
         self.pending = Some(pending);

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use prixfixe_proto::{BodyFacts, BodyFault, Progress, Step};
+use prixfixe_proto::{BareNewline, BodyFacts, BodyFault, Progress, Step};
 
 use crate::{
     CommitPoint,
@@ -120,6 +120,11 @@ impl<'c> Body<'c> {
             .body_facts()
             .copied()
             .unwrap_or_default()
+    }
+
+    /// What becomes of a CR or LF that stands alone on this listener.
+    pub fn bare_newline(&self) -> BareNewline {
+        self.channel.session.config().quirks.bare_newline
     }
 
     /// The point of no return of this message, for a handler that has one.

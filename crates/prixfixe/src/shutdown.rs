@@ -22,6 +22,11 @@ impl ShutdownHandle {
         self.0.advance(Phase::Draining);
     }
 
+    /// Whether nobody has asked the server to stop.
+    pub fn is_running(&self) -> bool {
+        self.0.phase() == Phase::Running
+    }
+
     /// Cuts everything off but messages past their commit point.
     pub fn force(&self) {
         self.0.advance(Phase::Forced);
