@@ -13,6 +13,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use crate::commands::check_config::CheckConfig;
 use crate::commands::completions::Completions;
 use crate::commands::man::ManPages;
+use crate::commands::serve::Serve;
 use crate::config;
 
 /// A mail receiver that answers 250 only for mail that would survive a power cut.
@@ -48,6 +49,7 @@ impl GlobalFlags {
 /// What the command can do.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(Serve),
     CheckConfig(Box<CheckConfig>),
     Completions(Completions),
     Man(ManPages),
@@ -56,6 +58,7 @@ enum Command {
 impl Command {
     fn run(self, global: &GlobalFlags) -> io::Result<Outcome> {
         match self {
+            Self::Serve(command) => command.run(global),
             Self::CheckConfig(command) => command.run(global),
             Self::Completions(command) => command.run(),
             Self::Man(command) => command.run(),

@@ -9,6 +9,7 @@ mod commands;
     reason = "the settings are complete; `serve`, which reads most of them, is still to come"
 )]
 mod config;
+mod serve;
 mod setting_flags;
 
 use std::process::ExitCode;

@@ -67,7 +67,7 @@ impl CheckConfig {
 }
 
 /// Prints findings for whoever reads: with the line for a human, one on a line for a program.
-fn show(findings: &[Finding], prefix: &str) -> io::Result<()> {
+pub(crate) fn show(findings: &[Finding], prefix: &str) -> io::Result<()> {
     let mut out = io::stderr().lock();
     for finding in findings {
         if out.is_terminal() {

@@ -3,3 +3,4 @@
 pub(crate) mod check_config;
 pub(crate) mod completions;
 pub(crate) mod man;
+pub(crate) mod serve;

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::{
     cli::{GlobalFlags, Outcome},
-    commands::findings,
+    commands::check_config,
     config,
     serve::{log, receiver},
     setting_flags::SettingFlags,
@@ -35,7 +35,7 @@ impl Serve {
         let loaded = match config::load(&sources) {
             Ok(loaded) => loaded,
             Err(faults) => {
-                findings::show_faults(&faults)?;
+                check_config::show(faults.findings(), "")?;
                 return Ok(Outcome::Misused);
             }
         };

@@ -57,7 +57,7 @@ impl fmt::Display for Finding {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Problem {
     /// The file cannot be read.
-    #[error("cannot be read: {0}; name a file that this user may read")]
+    #[error("cannot be read: {0}; name a text file that this user may read")]
     Unreadable(String),
     /// The text is not TOML.
     #[error("not valid TOML: {0}; correct the line")]

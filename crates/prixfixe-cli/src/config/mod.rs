@@ -34,7 +34,8 @@ pub(crate) use excerpt::Excerpt;
 pub(crate) use fault::{Faults, Finding};
 pub(crate) use flags::{Assignment, Target};
 pub(crate) use place::Place;
-pub(crate) use settings::Settings;
+pub(crate) use settings::{BareNewline, Log, LogFormat, LogLevel, Settings};
+pub(crate) use value::{Auto, Destination, InheritedSocket, ListenAddress, Switch};
 
 use std::ffi::OsString;
 use std::path::PathBuf;

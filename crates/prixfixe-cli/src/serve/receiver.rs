@@ -7,13 +7,13 @@ use prixfixe::{
     Timeouts,
 };
 use prixfixe_delivery::{
-    AcceptFor, Discard, Recipients, StoreHandler,
+    AcceptFor, Discard, RecipientPattern, Recipients, StoreHandler,
     sqlite::{MinFreeDisk, OpenError, SqliteStore, StoreSettings},
 };
 use tokio::{runtime, sync::oneshot};
 
 use crate::{
-    config::{Auto, Destination, ListenAddress, Settings, Switch, self},
+    config::{self, Auto, Destination, ListenAddress, Settings, Switch},
     serve::{
         admin::{AdminListener, Readiness},
         inherited::{Inherited, InheritedSockets},
@@ -44,7 +44,12 @@ pub(crate) fn run(settings: &Settings) -> Result<(), RunError> {
     // Ports first: who has the wrong port should not find a data folder made.
     let server = listen(settings, domain.clone())?;
     let admin = AdminListener::bind(&settings.admin.listen)?;
-    let recipients: Recipients = settings.receiver.recipients.patterns().cloned().collect();
+    let recipients: Recipients = settings
+        .receiver
+        .recipients
+        .patterns()
+        .filter_map(|pattern| pattern.to_string().parse::<RecipientPattern>().ok())
+        .collect();
     match settings.receiver.destination.as_slice() {
         [Destination::Discard] => {
             run_with(settings, &server, admin, AcceptFor::new(recipients, Discard::new()), None)
@@ -133,7 +138,7 @@ fn start_worker<H: Handler>(number: usize, server: Server, handler: H) -> io::Re
 
 fn worker_count(settings: &Settings) -> usize {
     match &settings.receiver.workers {
-        Auto::Auto => thread::available_parallelism().map_or(1, NonZero::get),
+        Auto::Automatic => thread::available_parallelism().map_or(1, NonZero::get),
         Auto::Given(count) => usize::try_from(count.get()).unwrap_or(1),
     }
 }
@@ -219,7 +224,7 @@ fn quirks(settings: &Settings, bare_newline: config::BareNewline) -> Quirks {
 fn store_settings(settings: &Settings) -> StoreSettings {
     let mut store = StoreSettings::at(settings.store.path.as_path());
     store.min_free_disk = match &settings.store.min_free_disk {
-        Auto::Auto => MinFreeDisk::Auto,
+        Auto::Automatic => MinFreeDisk::Auto,
         Auto::Given(Switch::Off) => MinFreeDisk::Off,
         Auto::Given(Switch::On(size)) => MinFreeDisk::Bytes(size.get()),
     };
