@@ -49,7 +49,7 @@ impl GlobalFlags {
 /// What the command can do.
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(Serve),
+    Serve(Box<Serve>),
     CheckConfig(Box<CheckConfig>),
     Completions(Completions),
     Man(ManPages),

@@ -6,7 +6,7 @@ mod commands;
 #[allow(
     dead_code,
     unused_imports,
-    reason = "the settings are complete; `serve`, which reads most of them, is still to come"
+    reason = "settings of features to come are read by nobody yet"
 )]
 mod config;
 mod serve;

@@ -3,7 +3,7 @@
 
 use std::process::{Command, Output};
 
-const SUBCOMMANDS: [&str; 3] = ["check-config", "completions", "man"];
+const SUBCOMMANDS: [&str; 4] = ["serve", "check-config", "completions", "man"];
 
 #[test]
 fn no_argument_prints_help() {
@@ -22,7 +22,7 @@ fn every_subcommand_has_help_with_an_example() {
         let output = prixfixe(&[subcommand, "--help"]);
         assert_eq!(output.status.code(), Some(0));
         let help = text(&output.stdout);
-        assert!(help.contains(&format!("prixfixe {subcommand} ")), "{help}");
+        assert!(help.contains(&format!("prixfixe {subcommand}")), "{help}");
         assert!(help.contains("Example"), "{help}");
         assert!(help.contains("--config <FILE>"), "{help}");
     }

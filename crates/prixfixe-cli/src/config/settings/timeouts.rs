@@ -11,7 +11,7 @@ section! {
     /// How long everything may take.
     pub(crate) struct Timeouts: Table("timeouts") {
         /// From the connection until its greeting is sent; then the connection is closed.
-        banner: Duration = "\"30s\"", Later(Missing::warned("the limit of the time to the greeting"));
+        banner: Duration = "\"30s\"", Built;
         /// The TLS handshake; then the connection is closed.
         handshake: Duration = "\"30s\"", Later(Missing::warned("TLS"));
         /// Until a command is there as a whole; then 421.
