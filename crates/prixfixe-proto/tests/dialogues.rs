@@ -39,11 +39,11 @@ fn check(dialogue: &Dialogue) -> Result<(), String> {
     let mut seen = 0;
     for (number, flight) in dialogue.flights.iter().enumerate() {
         driver.send(&flight.sent);
-        check_replies(&flight.replies, &driver.outcome().replies[seen..])
+        check_replies(&flight.replies, &driver.outcome.replies[seen..])
             .map_err(|fault| format!("in flight {number}:\n{fault}"))?;
-        seen = driver.outcome().replies.len();
+        seen = driver.outcome.replies.len();
     }
-    let lockstep = driver.outcome();
+    let lockstep = &driver.outcome;
     check_outcome(dialogue, lockstep)?;
 
     let sent = dialogue.sent();

@@ -33,7 +33,8 @@ pub(crate) struct Driver<'a> {
     input: Vec<u8>,
     envelope: String,
     body: Vec<u8>,
-    outcome: Outcome,
+    /// What came so far.
+    pub(crate) outcome: Outcome,
 }
 
 /// Runs a session over input that comes in these pieces.
@@ -67,11 +68,6 @@ impl<'a> Driver<'a> {
         };
         driver.send(b"");
         driver
-    }
-
-    /// What came so far.
-    pub(crate) fn outcome(&self) -> &Outcome {
-        &self.outcome
     }
 
     /// Brings a piece of input and goes on until the session needs more.

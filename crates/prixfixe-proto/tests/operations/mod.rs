@@ -1,0 +1,261 @@
+//! Anything that a client, an application and a clock can do to a session, in any order, and what
+//! holds all the same.
+
+use std::{sync::Arc, time::Instant};
+
+use prixfixe_proto::{
+    CloseReason, Config, Expiry, MessageVerdict, Misuse, Refusal, Session, Stage, Step, Verdict,
+};
+
+/// One thing that happens.
+#[derive(Debug, Clone)]
+pub(crate) enum Operation {
+    /// Input arrives. A question that is open is answered with yes first.
+    Input(Vec<u8>),
+    /// The application says yes, whether it was asked or not.
+    Accept,
+    /// The application says no with this code.
+    Refuse(u16),
+    /// The application has seen enough of a body.
+    RefuseBody,
+    /// The deadline passes.
+    Expire,
+    /// The server stops.
+    ShutDown,
+}
+
+/// Octets from here on are operations, those below are input.
+const OPERATIONS: u8 = 0xf8;
+
+impl Operation {
+    /// What these octets stand for: input, with operations in between.
+    pub(crate) fn decode(mut octets: &[u8]) -> Vec<Self> {
+        let mut operations = Vec::new();
+        while let Some((&first, rest)) = octets.split_first() {
+            let (operation, behind) = match first {
+                0xf8 => (Self::Accept, rest),
+                0xf9 => (Self::Refuse(550), rest),
+                0xfa => (Self::Refuse(421), rest),
+                0xfb => (Self::RefuseBody, rest),
+                0xfc => (Self::Expire, rest),
+                0xfd => (Self::ShutDown, rest),
+                // These two only end the piece of input before them.
+                0xfe | 0xff => (Self::Input(Vec::new()), rest),
+                _ => {
+                    let length = octets.iter().take_while(|o| **o < OPERATIONS).count();
+                    let (input, behind) = octets.split_at(length);
+                    (Self::Input(input.to_vec()), behind)
+                }
+            };
+            operations.push(operation);
+            octets = behind;
+        }
+        operations
+    }
+}
+
+/// Carries out the operations, and checks after each what must hold.
+pub(crate) fn check(config: &Arc<Config>, operations: &[Operation]) {
+    let mut run = Run::new(config);
+    run.process();
+    for operation in operations {
+        run.apply(operation);
+        run.process();
+    }
+}
+
+struct Run {
+    session: Session,
+    now: Instant,
+    input: Vec<u8>,
+    /// Octets of the body that is handed out, if one is.
+    body: Option<u64>,
+    acknowledged: u32,
+    closed: Option<CloseReason>,
+}
+
+/// Octets of output for one of input: an empty line, two octets, is answered with 27.
+const GROWTH_MAX: usize = 14;
+/// The longest reply and the 421 that may follow it.
+const REPLY_MAX: usize = 600;
+/// The answer to EHLO has six lines; any other has one.
+const ANSWER_MAX: usize = 1024;
+
+impl Run {
+    fn new(config: &Arc<Config>) -> Self {
+        let now = Instant::now();
+        Self {
+            session: Session::new(Arc::clone(config), now),
+            now,
+            input: Vec::new(),
+            body: None,
+            acknowledged: 0,
+            closed: None,
+        }
+    }
+
+    fn apply(&mut self, operation: &Operation) {
+        match operation {
+            Operation::Input(octets) => {
+                if self.session.question().is_some() {
+                    self.answer(None);
+                }
+                self.input.extend_from_slice(octets);
+            }
+            Operation::Accept => self.answer(None),
+            Operation::Refuse(code) => {
+                self.answer(Some(
+                    Refusal::new(*code, 0, 0, "no").unwrap_or_else(|e| panic!("{e}")),
+                ));
+            }
+            Operation::RefuseBody => {
+                let possible = self.body.is_some() && self.session.question().is_none();
+                let refused = self.session.refuse_body(Refusal::try_later());
+                // A body that the session itself refuses may be refused once more.
+                assert!(refused.is_ok() || !possible);
+                self.body = self.body.filter(|_| refused.is_err());
+            }
+            Operation::Expire => self.expire(),
+            Operation::ShutDown => {
+                let mut output = Vec::new();
+                self.session.shut_down(&mut output);
+                self.check_output(&output, REPLY_MAX);
+                self.body = None;
+            }
+        }
+    }
+
+    fn answer(&mut self, refusal: Option<Refusal>) {
+        let mut output = Vec::new();
+        let question = self.session.question().map(|_| ());
+        let answered = if self.asks_about_message() {
+            let accepts = refusal.is_none();
+            let id = "1".parse().unwrap_or_else(|e| panic!("{e}"));
+            let verdict = refusal.map_or(MessageVerdict::Accept(id), MessageVerdict::Refuse);
+            self.acknowledged += u32::from(accepts);
+            self.body = None;
+            self.session.answer_message(&verdict, &mut output, self.now)
+        } else {
+            let verdict = refusal.map_or(Verdict::Accept, Verdict::Refuse);
+            self.session.answer(verdict, &mut output, self.now)
+        };
+        match question {
+            Some(()) => assert_eq!(answered, Ok(())),
+            None => assert_eq!((answered, &output[..]), (Err(Misuse::NoQuestion), &b""[..])),
+        }
+        assert_eq!(self.session.question(), None);
+        self.check_output(&output, ANSWER_MAX);
+    }
+
+    fn expire(&mut self) {
+        self.now = self.now.max(self.session.deadline());
+        let asked = self.session.question().is_some();
+        let about_message = self.asks_about_message();
+        let mut output = Vec::new();
+        let expiry = self.session.expire(&mut output, self.now);
+        assert_eq!(asked, matches!(expiry, Expiry::Verdict(_)));
+        assert_eq!(
+            about_message,
+            expiry == Expiry::Verdict(Stage::Message),
+            "{expiry:?}"
+        );
+        if about_message || expiry == Expiry::Client {
+            self.body = None;
+        }
+        self.check_output(&output, REPLY_MAX);
+    }
+
+    fn asks_about_message(&self) -> bool {
+        self.session.question() == Some(prixfixe_proto::Question::Message)
+    }
+
+    /// Goes on until the session waits for something.
+    fn process(&mut self) {
+        loop {
+            let mut output = Vec::new();
+            let asked = self.session.question().is_some();
+            let progress = self.session.process(&self.input, &mut output, self.now);
+            let (consumed, step) = (progress.consumed, progress.step);
+            assert!(consumed <= self.input.len());
+            let body = match step {
+                Step::Body(octets) => octets.len(),
+                _ => 0,
+            };
+            let paused = matches!(
+                step,
+                Step::NeedInput | Step::Ask(_) | Step::Waiting | Step::BodyEnd | Step::Close(_)
+            );
+            let starts = matches!(step, Step::BodyStart);
+            let refused = matches!(step, Step::BodyRefused(_));
+            let moved = consumed > 0 || !output.is_empty() || paused || starts || refused;
+            assert!(moved, "neither progress nor a pause: {step:?}");
+            match step {
+                Step::NeedInput => {
+                    assert!(self.input.len() - consumed < Session::INPUT_MIN);
+                }
+                Step::Waiting => assert!(asked && consumed == 0),
+                Step::Ask(_) | Step::BodyEnd => assert!(!asked),
+                Step::Body(octets) => assert!(!octets.is_empty()),
+                Step::Close(reason) => assert_eq!(self.closed.unwrap_or(reason), reason),
+                Step::Flush | Step::BodyStart | Step::BodyRefused(_) => {}
+            }
+            if let Step::BodyEnd = step {
+                assert!(self.body.is_some(), "a body ends that is not handed out");
+            }
+            let closed = match step {
+                Step::Close(reason) => Some(reason),
+                _ => None,
+            };
+            self.input.drain(..consumed);
+            self.check_output(&output, GROWTH_MAX * consumed + REPLY_MAX);
+            self.note_body(starts, body, refused || closed.is_some());
+            self.closed = self.closed.or(closed);
+            if paused {
+                break;
+            }
+        }
+        let waits = self.session.question().is_some();
+        assert!(
+            !(waits && self.closed.is_some()),
+            "a question after the end"
+        );
+        assert_eq!(self.session.facts().messages, self.acknowledged);
+    }
+
+    fn note_body(&mut self, starts: bool, octets: usize, over: bool) {
+        if starts {
+            let envelope = self.session.take_envelope();
+            let recipients = envelope.map_or(0, |envelope| envelope.recipients.len());
+            let most = self.session.config().limits.recipients;
+            assert!((1..=most).contains(&recipients), "{recipients} recipients");
+            assert_eq!(self.body.replace(0), None, "two bodies at once");
+        }
+        if octets > 0 {
+            let size = self.body.map(|size| size + octets as u64);
+            assert!(
+                size.is_some_and(|size| size <= self.session.config().limits.message_size),
+                "{size:?} octets handed out"
+            );
+            self.body = size;
+        }
+        if over {
+            self.body = None;
+        }
+    }
+
+    /// Whole reply lines, as RFC 5321 section 4.2 has them, within a bound, and none after the end.
+    fn check_output(&self, output: &[u8], most: usize) {
+        assert!(output.len() <= most, "{} octets of output", output.len());
+        let silent = self.closed.is_none() || output.is_empty();
+        assert!(silent, "a session that is over speaks");
+        assert!(output.is_empty() || output.ends_with(b"\r\n"));
+        let text = String::from_utf8_lossy(output);
+        for line in text.split_terminator("\r\n") {
+            let (code, rest) = line.split_at(3);
+            assert!(code.bytes().all(|b| b.is_ascii_digit()), "{line:?}");
+            assert!(rest.starts_with([' ', '-']), "{line:?}");
+            assert!(line.bytes().all(|b| matches!(b, b' '..=b'~')), "{line:?}");
+            assert!(line.len() <= 510, "{line:?}");
+        }
+    }
+}

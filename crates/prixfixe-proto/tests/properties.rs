@@ -1,0 +1,132 @@
+//! What holds for every session: nothing that a client sends, an application answers or a clock
+//! does breaks the machine, and how the input was cut shows nowhere.
+
+mod driver;
+mod operations;
+mod settings;
+
+use std::sync::Arc;
+
+use operations::Operation;
+use prixfixe_proto::Refusal;
+use proptest::prelude::*;
+
+/// A piece of what a client might say, good, bad or in between.
+fn words() -> impl Strategy<Value = Vec<u8>> {
+    let fixed = [
+        &b"EHLO client.example\r\n"[..],
+        b"HELO client.example\r\n",
+        b"EHLO refuse.example\r\n",
+        b"MAIL FROM:<a@example.org>\r\n",
+        b"MAIL FROM:<> SIZE=50 BODY=8BITMIME\r\n",
+        b"MAIL FROM:<refuse@example.org>\r\n",
+        b"RCPT TO:<b@example.com>\r\n",
+        b"RCPT TO:<refuse@example.com>\r\n",
+        b"RCPT TO:<close@example.com>\r\n",
+        b"DATA\r\n",
+        b"RSET\r\n",
+        b"NOOP\r\n",
+        b"VRFY x\r\n",
+        b"QUIT\r\n",
+        b"BDAT 3\r\n",
+        b"GET / HTTP/1.1\r\n",
+        b"\x16\x03\x01",
+        b"Received: x\r\n",
+        b"text\r\n",
+        b"..\r\n",
+        b".\r\n",
+        b"\r\n.\r\n",
+        b"\n.\n",
+        b"\r",
+        b"\n",
+        b".",
+        b"\0",
+    ];
+    let transaction = b"MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n";
+    prop_oneof![
+        12 => prop::sample::select(fixed.to_vec()).prop_map(<[u8]>::to_vec),
+        4 => Just(transaction.to_vec()),
+        2 => prop::collection::vec(prop::sample::select(b"\r\n.x\0".to_vec()), 0..12),
+        1 => prop::collection::vec(any::<u8>(), 0..40),
+        1 => (1..700_usize).prop_map(|length| vec![b'x'; length]),
+    ]
+}
+
+/// A conversation that usually gets as far as a body.
+fn session() -> impl Strategy<Value = Vec<u8>> {
+    prop::collection::vec(words(), 0..30).prop_map(|words| {
+        let mut sent = b"EHLO client.example\r\n".to_vec();
+        sent.extend(words.concat());
+        sent
+    })
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    prop_oneof![
+        10 => words().prop_map(Operation::Input),
+        2 => Just(Operation::Accept),
+        2 => prop::sample::select(vec![421, 450, 550]).prop_map(Operation::Refuse),
+        1 => Just(Operation::RefuseBody),
+        1 => Just(Operation::Expire),
+        1 => Just(Operation::ShutDown),
+    ]
+}
+
+/// Refuses whoever asks for it.
+fn application(question: &str) -> Option<Refusal> {
+    let code = match question {
+        _ if question.contains("refuse") => 550,
+        _ if question.contains("close") => 421,
+        _ => return None,
+    };
+    Refusal::new(code, 7, 1, "As you wish").ok()
+}
+
+/// What a failure finds becomes a dialogue, so it is not kept in a file of its own.
+fn effort() -> ProptestConfig {
+    let long = std::env::var_os("PRIXFIXE_LONG").is_some();
+    ProptestConfig {
+        cases: if long { 200_000 } else { 4_000 },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(effort())]
+
+    #[test]
+    fn no_sequence_of_operations_breaks_a_session(
+        bits: u8,
+        operations in prop::collection::vec(operation(), 0..60),
+    ) {
+        operations::check(&Arc::new(settings::config(bits)), &operations);
+    }
+
+    #[test]
+    fn no_octets_break_a_session(
+        bits: u8,
+        octets in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
+        operations::check(&Arc::new(settings::config(bits)), &Operation::decode(&octets));
+    }
+
+    #[test]
+    fn how_the_input_is_cut_shows_nowhere(
+        bits: u8,
+        sent in session(),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+    ) {
+        let config = Arc::new(settings::config(bits));
+        let whole = driver::run(&config, &application, [&sent[..]]);
+        let octets = driver::run(&config, &application, sent.chunks(1));
+        prop_assert_eq!(&octets, &whole, "octet by octet");
+
+        let mut cuts: Vec<usize> = cuts.iter().map(|at| at.index(sent.len() + 1)).collect();
+        cuts.extend([0, sent.len()]);
+        cuts.sort_unstable();
+        let pieces = cuts.windows(2).map(|pair| &sent[pair[0]..pair[1]]);
+        let cut = driver::run(&config, &application, pieces);
+        prop_assert_eq!(&cut, &whole, "cut at {:?}", cuts);
+    }
+}
