@@ -142,7 +142,7 @@ impl Decoder {
                         }
                         (BareNewline::Reject | BareNewline::Accept, _) => {
                             self.state = DataState::Text;
-                            self.line_len += 1;
+                            self.grow_line(1);
                             return (at, self.hand_out(b"\r"));
                         }
                     }
@@ -186,7 +186,7 @@ impl Decoder {
                     }
                 }
                 (b'\r', next) if next.is_none() || self.bare_newline == BareNewline::Normalise => {
-                    self.line_len += found - line_start;
+                    self.grow_line(found - line_start);
                     self.state = DataState::Cr;
                     return (at, &input[start..found]);
                 }
@@ -201,7 +201,7 @@ impl Decoder {
                             return (at, b"\r\n");
                         }
                         BareNewline::Normalise => {
-                            self.line_len += found - line_start;
+                            self.grow_line(found - line_start);
                             return (found, &input[start..found]);
                         }
                     }
@@ -214,10 +214,7 @@ impl Decoder {
                 }
             }
         }
-        self.line_len += input.len() - line_start;
-        if self.line_len > self.line_max {
-            self.refuse(BodyFault::LineTooLong);
-        }
+        self.grow_line(input.len() - line_start);
         (input.len(), &input[start..])
     }
 
@@ -236,10 +233,14 @@ impl Decoder {
 
     /// Ends a line of which the last `len` octets, CRLF included, were just seen.
     fn end_line(&mut self, len: usize) {
-        let whole = self.line_len + len;
+        self.grow_line(len);
+        self.facts.longest_line = self.facts.longest_line.max(self.line_len);
         self.line_len = 0;
-        self.facts.longest_line = self.facts.longest_line.max(whole);
-        if whole > self.line_max {
+    }
+
+    fn grow_line(&mut self, len: usize) {
+        self.line_len += len;
+        if self.line_len > self.line_max {
             self.refuse(BodyFault::LineTooLong);
         }
     }

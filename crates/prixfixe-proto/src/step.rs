@@ -2,7 +2,7 @@
 
 use crate::{BodyFault, Envelope, ForwardPath, HeloName};
 
-/// How far [`Session::process`] came.
+/// How far [`Session::process`](crate::Session::process) came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub struct Progress<'i> {
@@ -19,13 +19,14 @@ pub enum Step<'i> {
     NeedInput,
     /// Write the output before going on: it has reached `Limits::reply_buffer`.
     Flush,
-    /// Ask the application; [`Session::question`] says what.
+    /// Ask the application; [`Session::question`](crate::Session::question) says what.
     Ask(Stage),
     /// A question is open and nothing can be done before its answer.
     Waiting,
     /// A message begins; the output invites its body.
     BodyStart,
-    /// Octets of the body, dot-stuffing undone; never empty.
+    /// Octets of the body, dot-stuffing undone; never empty, even where nothing is consumed: they
+    /// may have been held back before.
     Body(&'i [u8]),
     /// The body is whole; the application decides.
     BodyEnd,
@@ -124,7 +125,7 @@ impl CloseReason {
     }
 }
 
-/// What [`Session::expire`] did.
+/// What [`Session::expire`](crate::Session::expire) did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Expiry {
