@@ -64,6 +64,10 @@ pub use session::Session;
 pub use step::{CloseReason, Expiry, Misuse, Progress, Question, Stage, Step};
 pub use verdict::{IllegalQueueId, MessageVerdict, QueueId, Verdict};
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;
+
 /// The inner parts that the fuzz targets drive on their own; not part of the interface.
 #[doc(hidden)]
 pub mod fuzzing {
