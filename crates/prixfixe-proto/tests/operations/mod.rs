@@ -187,7 +187,7 @@ impl Run {
             );
             let starts = matches!(step, Step::BodyStart);
             let refused = matches!(step, Step::BodyRefused(_));
-            let moved = consumed > 0 || !output.is_empty() || paused || starts || refused;
+            let moved = consumed + body > 0 || !output.is_empty() || paused || starts || refused;
             assert!(moved, "neither progress nor a pause: {step:?}");
             match step {
                 Step::NeedInput => {

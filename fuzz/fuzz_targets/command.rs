@@ -1,0 +1,66 @@
+//! The parser of commands: no line breaks it, and what it made of an address is an address that
+//! it understands the same way and that cannot break a header. The first octet is a switch.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use prixfixe_proto::{
+    HeloName, Mailbox,
+    fuzzing::{Command, parse},
+};
+
+fuzz_target!(|data: &[u8]| {
+    let Some((switch, line)) = data.split_first() else {
+        return;
+    };
+    let brackets_optional = switch & 1 != 0;
+    let Ok(command) = parse(line, brackets_optional) else {
+        return;
+    };
+    match &command {
+        Command::Helo(name) | Command::Ehlo(name) => {
+            check_text(name.as_str());
+            assert_eq!(name.as_str().parse::<HeloName>().as_ref(), Ok(name));
+        }
+        Command::Mail(path, _) => {
+            check_again(
+                &format!("MAIL FROM:{path}"),
+                &command,
+                |again| matches!(again, Command::Mail(again, _) if again == path),
+            );
+            path.mailbox().map(check_mailbox);
+        }
+        Command::Rcpt(path) => {
+            check_again(&format!("RCPT TO:{path}"), &command, |again| {
+                *again == command
+            });
+            path.mailbox().map(check_mailbox);
+        }
+        _ => {}
+    }
+    // Case, trailing space and a switch that only adds must make no difference.
+    let spaced = [line, b" "].concat();
+    assert_eq!(parse(&spaced, brackets_optional).as_ref(), Ok(&command));
+    assert_eq!(parse(line, true), Ok(command));
+});
+
+fn check_again(line: &str, command: &Command, same: impl Fn(&Command) -> bool) {
+    let again = parse(line.as_bytes(), false);
+    assert!(again.as_ref().is_ok_and(same), "{command:?}: {line}");
+}
+
+fn check_mailbox(mailbox: &Mailbox) {
+    check_text(mailbox.as_str());
+    assert!(mailbox.as_str().len() <= 254);
+    assert_eq!(mailbox.as_str().parse::<Mailbox>().as_ref(), Ok(mailbox));
+    let whole = format!("{}@{}", mailbox.local_part(), mailbox.domain());
+    assert_eq!(whole, mailbox.as_str());
+    let ascii = mailbox.as_str().is_ascii();
+    assert_eq!(mailbox.is_internationalized(), !ascii);
+}
+
+fn check_text(text: &str) {
+    assert!(
+        !text.is_empty() && !text.contains(char::is_control),
+        "{text:?}"
+    );
+}
