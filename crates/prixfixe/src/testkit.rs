@@ -120,18 +120,7 @@ impl TestServer {
 
     /// A client connected over memory.
     pub fn client(&self) -> TestClient {
-        let (ours, theirs) = tokio::io::duplex(PIPE);
-        let config = self.shared.session_config();
-        take_on(
-            Stream::Memory(theirs),
-            None,
-            &config,
-            &self.handler,
-            &self.shared,
-        );
-        TestClient {
-            stream: BufReader::new(ours),
-        }
+        TestClient::new(&self.shared, &self.handler)
     }
 
     /// The next message that was accepted; waits for it.
@@ -180,6 +169,12 @@ impl Drop for TestServer {
     }
 }
 
+/// A client over memory of a server with a handler of one's own. The server needs no listener and
+/// need not be serving.
+pub fn connect<H: Handler>(server: &Server, handler: &Arc<H>) -> TestClient {
+    TestClient::new(&server.shared(), handler)
+}
+
 /// A client that speaks one command at a time.
 #[derive(Debug)]
 pub struct TestClient {
@@ -196,6 +191,15 @@ pub struct Reply {
 }
 
 impl TestClient {
+    fn new<H: Handler>(shared: &Arc<Shared>, handler: &Arc<H>) -> Self {
+        let (ours, theirs) = tokio::io::duplex(PIPE);
+        let config = shared.session_config();
+        take_on(Stream::Memory(theirs), None, &config, handler, shared);
+        Self {
+            stream: BufReader::new(ours),
+        }
+    }
+
     /// Reads the banner and says EHLO.
     pub async fn greet(&mut self) -> io::Result<Reply> {
         self.reply().await?;
@@ -231,6 +235,11 @@ impl TestClient {
     /// Sends octets as they are.
     pub async fn write(&mut self, octets: &[u8]) -> io::Result<()> {
         self.stream.get_mut().write_all(octets).await
+    }
+
+    /// The stream itself, for what no method here does: reading octets, or closing one direction.
+    pub fn stream(&mut self) -> &mut BufReader<DuplexStream> {
+        &mut self.stream
     }
 
     /// Reads a reply; fails with `UnexpectedEof` when the server has closed the connection.
