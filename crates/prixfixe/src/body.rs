@@ -138,7 +138,7 @@ impl<'c> Body<'c> {
                 Next::Piece(piece) => {
                     if let Piece::End = piece {
                         self.state = BodyState::Ended;
-                        self.channel.wire.park();
+                        self.channel.wire.release();
                     }
                     return Ok(piece);
                 }

@@ -124,6 +124,14 @@ impl Wire {
         self.stream.poll_shutdown(cx)
     }
 
+    /// Gives the read buffer back if all of it was read. What is unread stays in sight: it may
+    /// hold whole commands, for which nobody sends more.
+    pub(crate) fn release(&mut self) {
+        if self.start == self.end {
+            self.park();
+        }
+    }
+
     /// Gives the read buffer back; what is unread in it is kept aside.
     pub(crate) fn park(&mut self) {
         if let Some(buffer) = self.buffer.take() {
