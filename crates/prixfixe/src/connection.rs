@@ -126,10 +126,16 @@ impl<H: Handler> Connection<'_, H> {
     async fn converse(&mut self) -> Result<SessionEnd, Lost> {
         loop {
             match self.step() {
-                Next::NeedInput => self.exchange().await?,
+                Next::NeedInput => {
+                    let read = self.channel.exchange().await;
+                    read.or_else(|lost| self.take_leave(lost))?;
+                }
                 Next::Flush => self.channel.flush().await?,
                 Next::Ask(stage) => self.ask(stage).await,
-                Next::Message => message::receive(self).await?,
+                Next::Message => {
+                    let received = message::receive(self).await;
+                    received.or_else(|lost| self.take_leave(lost))?;
+                }
                 Next::Drain => {}
                 Next::Close(reason) => {
                     self.client.facts = *self.channel.session.facts();
@@ -160,21 +166,20 @@ impl<H: Handler> Connection<'_, H> {
         next
     }
 
-    /// Writes what there is to say and reads on, or acts on why that cannot be done.
-    async fn exchange(&mut self) -> Result<(), Lost> {
-        match self.channel.exchange().await {
-            Err(Lost::TimedOut) => {
-                let (_, output) = self.channel.wire.split();
+    /// Ends the session with a 421 that says why, unless nobody is there to hear it.
+    fn take_leave(&mut self, lost: Lost) -> Result<(), Lost> {
+        let (_, output) = self.channel.wire.split();
+        match lost {
+            Lost::TimedOut => {
                 // No question is open here, so this ends the session.
                 let _: Expiry = self.channel.session.expire(output, now());
                 Ok(())
             }
-            Err(Lost::Stopped) => {
-                let (_, output) = self.channel.wire.split();
+            Lost::Stopped => {
                 self.channel.session.shut_down(output);
                 Ok(())
             }
-            other => other,
+            Lost::Disconnected => Err(lost),
         }
     }
 
