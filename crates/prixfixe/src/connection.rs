@@ -40,6 +40,7 @@ pub(crate) async fn serve<H: Handler>(
     let channel = Channel {
         wire: Wire::new(stream),
         session: Session::new(config, start),
+        block_deadline: None,
         timer: Timer::default(),
         stop: StopSignal::new(Arc::clone(&shutdown)),
     };
@@ -92,6 +93,9 @@ pub(crate) struct Supervision {
 pub(crate) struct Channel {
     pub(crate) wire: Wire,
     pub(crate) session: Session,
+    /// When the next block of a body has to be there, from the moment that it is waited for. The
+    /// session counts from the last block, and would charge the client for what the handler took.
+    block_deadline: Option<Instant>,
     timer: Timer,
     stop: StopSignal,
 }
@@ -269,6 +273,7 @@ impl Channel {
         self.flush().await?;
         poll_fn(|cx| {
             if let Poll::Ready(read) = self.wire.poll_fill(cx) {
+                self.block_deadline = None;
                 return Poll::Ready(match read {
                     Ok(1..) => Ok(()),
                     Ok(0) | Err(_) => Err(Lost::Disconnected),
@@ -298,8 +303,14 @@ impl Channel {
         if stopped {
             return Poll::Ready(Err(Lost::Stopped));
         }
+        let deadline = match self.session.body_facts() {
+            Some(_) => *self
+                .block_deadline
+                .get_or_insert_with(|| now() + self.session.config().timeouts.body),
+            None => self.session.deadline(),
+        };
         self.timer
-            .poll_past(cx, self.session.deadline())
+            .poll_past(cx, deadline)
             .map(|()| Err(Lost::TimedOut))
     }
 
