@@ -189,6 +189,7 @@ impl<H: Handler> Connection<'_, H> {
 
     async fn ask(&mut self, stage: Stage) {
         let Channel { wire, session, .. } = &mut self.channel;
+        self.client.facts = *session.facts();
         let deadline = session.deadline();
         let answer = match session.question() {
             Some(question) => {
