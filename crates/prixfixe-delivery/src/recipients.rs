@@ -38,10 +38,10 @@ pub enum PatternError {
     #[error("{0:?} has a * in the middle; it can stand alone or before the @")]
     Star(String),
     /// Not a domain.
-    #[error("{0:?} is not a domain: {1}")]
+    #[error("{0:?} is not a domain: {1}; write a name such as \"example.com\"")]
     Domain(String, DomainError),
     /// Not an address.
-    #[error("{0:?} is not an address: {1}")]
+    #[error("{0:?} is not an address: {1}; write local-part@domain, the local part in quotes if it has spaces and the like")]
     Address(String, AddressError),
 }
 

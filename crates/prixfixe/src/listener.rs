@@ -8,11 +8,10 @@ use std::{
     sync::Arc,
 };
 
-use prixfixe_proto::Config;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use tokio::net::{TcpListener, UnixListener};
 
-use crate::stream::Stream;
+use crate::{session_config::SessionConfig, stream::Stream};
 
 /// Connections that the system queues, unless the settings say otherwise: a burst of a thousand
 /// clients within one turn of the accept loop.
@@ -22,7 +21,7 @@ pub(crate) const BACKLOG: u32 = 1024;
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) socket: ListenerSocket,
-    pub(crate) config: Arc<Config>,
+    pub(crate) config: SessionConfig,
 }
 
 #[derive(Debug)]

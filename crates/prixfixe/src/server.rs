@@ -18,9 +18,9 @@ use crate::{
     Client, Event, Handler, ListenerSettings, RefusedConnection, SessionId, Settings,
     ShutdownHandle, connection,
     listener::{Acceptor, BACKLOG, Listener, ListenerSocket},
+    session_config::SessionConfig,
     shutdown::{Phase, Shutdown},
     stream::Stream,
-    wire::Wire,
 };
 
 /// How long accepting pauses when it fails: descriptors come back when sessions end, and trying
@@ -95,8 +95,8 @@ pub(crate) struct Shared {
 
 impl Shared {
     #[cfg(feature = "testkit")]
-    pub(crate) fn session_config(&self) -> Arc<Config> {
-        Arc::new(self.settings.session.clone())
+    pub(crate) fn session_config(&self) -> SessionConfig {
+        SessionConfig::new(self.settings.session.clone())
     }
 }
 
@@ -238,7 +238,7 @@ impl Server {
     /// up, and no queue of its own is lost with any of them.
     pub fn try_clone(&self) -> io::Result<Self> {
         let clone = |listener: &Listener| {
-            let config = Arc::clone(&listener.config);
+            let config = listener.config.clone();
             Ok(Listener {
                 socket: listener.socket.try_clone()?,
                 config,
@@ -289,7 +289,7 @@ impl Server {
         config.quirks = settings.quirks.unwrap_or(config.quirks);
         self.listeners.push(Listener {
             socket,
-            config: Arc::new(config),
+            config: SessionConfig::new(config),
         });
     }
 }
@@ -306,7 +306,7 @@ fn listen_error(address: &dyn fmt::Display, source: io::Error) -> ListenError {
 /// socket would cut them off without a word.
 async fn accept_loop<H: Handler>(
     acceptor: &Acceptor,
-    config: &Arc<Config>,
+    config: &SessionConfig,
     handler: &Arc<H>,
     shared: &Arc<Shared>,
 ) {
@@ -328,7 +328,7 @@ async fn accept_loop<H: Handler>(
 pub(crate) fn take_on<H: Handler>(
     stream: Stream,
     peer: Option<SocketAddr>,
-    config: &Arc<Config>,
+    config: &SessionConfig,
     handler: &Arc<H>,
     shared: &Arc<Shared>,
 ) {
@@ -346,7 +346,12 @@ pub(crate) fn take_on<H: Handler>(
         extended: false,
         facts: SessionFacts::default(),
     };
-    let (config, handler, shared) = (Arc::clone(config), Arc::clone(handler), Arc::clone(shared));
+    let exempt = shared
+        .settings
+        .exempt
+        .iter()
+        .any(|pattern| pattern.matches(peer));
+    let (config, handler, shared) = (config.of(exempt), Arc::clone(handler), Arc::clone(shared));
     tokio::spawn(async move {
         let _permit = permit;
         let observer = &*shared.settings.observer;
@@ -365,15 +370,11 @@ fn turn_away(stream: Stream, reason: RefusedConnection, shared: &Shared) {
         RefusedConnection::TooMany => Refusal::new(421, 7, 0, "Too many connections, try later"),
         RefusedConnection::Shutdown => Ok(Refusal::shutting_down()),
     };
-    let mut wire = Wire::new(stream);
     if let Ok(refusal) = refusal {
-        refusal.write_to(&mut wire.output);
+        let mut line = Vec::new();
+        refusal.write_to(&mut line);
+        stream.dismiss(&line);
     }
-    tokio::spawn(async move {
-        let flush = std::future::poll_fn(|cx| wire.poll_flush(cx));
-        // A fresh socket takes a line at once; who does not read it has gone already.
-        let _ = timeout(ACCEPT_PAUSE, flush).await;
-    });
 }
 
 async fn accept_failed(error: &io::Error, shared: &Shared) {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use prixfixe_proto::{Config, Domain, Quirks};
 
-use crate::{NoObserver, Observer};
+use crate::{NoObserver, Observer, PeerPattern};
 
 /// Everything a server has to know besides its listeners and its handler.
 #[derive(Debug, Clone)]
@@ -14,6 +14,9 @@ pub struct Settings {
     pub session: Config,
     /// Connections at a time; more are told 421. Default 1000.
     pub max_connections: usize,
+    /// Clients to whom the limits of a session (messages, errors, idle commands) do not apply.
+    /// Default: none.
+    pub exempt: Vec<PeerPattern>,
     /// How long a drain waits for transactions to end. Default 30 s.
     pub drain: Duration,
     /// Is told of everything that happens.
@@ -26,6 +29,7 @@ impl Settings {
         Self {
             session: Config::new(domain),
             max_connections: 1000,
+            exempt: Vec::new(),
             drain: Duration::from_secs(30),
             observer: Arc::new(NoObserver),
         }

@@ -1,7 +1,7 @@
 //! The transports, as one type, so that nothing above is generic over them.
 
 use std::{
-    io,
+    io::{self, Write as _},
     pin::Pin,
     task::{Context, Poll},
 };
@@ -10,6 +10,9 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpStream, UnixStream},
 };
+
+#[cfg(feature = "testkit")]
+use std::task::Waker;
 
 #[derive(Debug)]
 pub(crate) enum Stream {
@@ -46,6 +49,23 @@ impl Stream {
             #[cfg(feature = "testkit")]
             Self::Memory(stream) => Pin::new(stream).poll_write(cx, octets),
         }
+    }
+
+    /// Says one last line and closes, without waiting: a fresh socket takes a line at once, and
+    /// from who does not read it nothing is lost.
+    pub(crate) fn dismiss(self, line: &[u8]) {
+        let _ = match self {
+            Self::Tcp(stream) => stream.into_std().and_then(|mut stream| stream.write(line)),
+            Self::Unix(stream) => stream.into_std().and_then(|mut stream| stream.write(line)),
+            #[cfg(feature = "testkit")]
+            Self::Memory(mut stream) => {
+                let mut cx = Context::from_waker(Waker::noop());
+                match Pin::new(&mut stream).poll_write(&mut cx, line) {
+                    Poll::Ready(written) => written,
+                    Poll::Pending => Ok(0),
+                }
+            }
+        };
     }
 
     pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -7,7 +7,7 @@ use prixfixe::{
     Timeouts,
 };
 use prixfixe_delivery::{
-    AcceptFor, Discard, RecipientPattern, Recipients, StoreHandler,
+    AcceptFor, Discard, Recipients, StoreHandler,
     sqlite::{MinFreeDisk, OpenError, SqliteStore, StoreSettings},
 };
 use tokio::{runtime, sync::oneshot};
@@ -44,12 +44,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), RunError> {
     // Ports first: who has the wrong port should not find a data folder made.
     let server = listen(settings, domain.clone())?;
     let admin = AdminListener::bind(&settings.admin.listen)?;
-    let recipients: Recipients = settings
-        .receiver
-        .recipients
-        .patterns()
-        .filter_map(|pattern| pattern.to_string().parse::<RecipientPattern>().ok())
-        .collect();
+    let recipients: Recipients = settings.receiver.recipients.patterns().cloned().collect();
     match settings.receiver.destination.as_slice() {
         [Destination::Discard] => {
             run_with(settings, &server, admin, AcceptFor::new(recipients, Discard::new()), None)
@@ -173,6 +168,7 @@ fn server_settings(settings: &Settings, domain: Domain) -> prixfixe::Settings {
     let mut server = prixfixe::Settings::new(domain.clone());
     server.max_connections = usize::try_from(receiver.max_connections.get()).unwrap_or(usize::MAX);
     server.drain = settings.timeouts.drain.get();
+    server.exempt.clone_from(&settings.limits.exempt_networks);
     server.session = Config::new(domain);
     server.session.limits = limits(settings);
     server.session.timeouts = timeouts(settings);

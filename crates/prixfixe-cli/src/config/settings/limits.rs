@@ -11,7 +11,7 @@ section! {
     /// How much of everything. A client address is, with IPv6, its network of 64 bits.
     pub(crate) struct Limits: Table("limits") {
         /// Clients to whom the limits of one address and of one session do not apply.
-        exempt_networks: Vec<Peer> = "[\"127.0.0.0/8\", \"::1/128\", \"unix\"]", Later(PER_ADDRESS);
+        exempt_networks: Vec<Peer> = "[\"127.0.0.0/8\", \"::1/128\", \"unix\"]", Built;
         /// Connections of one client address at one time; more get 421 4.7.0.
         connections_per_address: Switch<Count<1, 1_000_000>> = "50", Later(PER_ADDRESS);
         /// New connections of one client address in a minute; more get 421 4.7.0.
