@@ -202,7 +202,13 @@ impl<H: Handler> Connection<'_, H> {
         };
         let (_, output) = wire.split();
         let verdict = match answer {
-            Answer::Given(verdict) => verdict,
+            Answer::Given(verdict) => {
+                if let Verdict::Refuse(refusal) = &verdict {
+                    let code = refusal.code();
+                    self.observer.observe(&Event::Refused { stage, code });
+                }
+                verdict
+            }
             Answer::Stopped => return session.shut_down(output),
             Answer::TooLate | Answer::Panicked => {
                 let panicked = matches!(answer, Answer::Panicked);
@@ -213,12 +219,6 @@ impl<H: Handler> Connection<'_, H> {
                 Verdict::Refuse(Refusal::try_later())
             }
         };
-        if let Verdict::Refuse(refusal) = &verdict {
-            self.observer.observe(&Event::Refused {
-                stage,
-                code: refusal.code(),
-            });
-        }
         let answered = session.answer(verdict, output, now());
         debug_assert_eq!(answered, Ok(()), "a question was open");
         if stage == Stage::Helo {

@@ -39,6 +39,7 @@ pub(crate) async fn receive<H: Handler>(connection: &mut Connection<'_, H>) -> R
             || commit_point.get().is_none_or(CommitPoint::give_up),
         )
         .await;
+    let answered_itself = matches!(answer, Answer::Given(_));
     let verdict = match answer {
         Answer::Given(verdict) => verdict,
         Answer::Stopped => MessageVerdict::Refuse(Refusal::shutting_down()),
@@ -100,11 +101,12 @@ pub(crate) async fn receive<H: Handler>(connection: &mut Connection<'_, H>) -> R
         }
         (code, _) => {
             tracing::info!(session = %client.session, code, size, recipients, "message refused");
-            let code = code.unwrap_or_default();
-            observer.observe(&Event::Refused {
-                stage: Stage::Message,
-                code,
-            });
+            if answered_itself {
+                observer.observe(&Event::Refused {
+                    stage: Stage::Message,
+                    code: code.unwrap_or_default(),
+                });
+            }
         }
     }
     Ok(())
