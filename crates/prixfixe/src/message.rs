@@ -34,7 +34,8 @@ pub(crate) async fn receive<H: Handler>(connection: &mut Connection<'_, H>) -> R
 
     let answer = supervision
         .settle(
-            handler.message(client, envelope, &mut body),
+            // Inside of a future, so that a panic before the first await is caught as well.
+            async { handler.message(client, envelope, &mut body).await },
             || patience.deadline(limit),
             || commit_point.get().is_none_or(CommitPoint::give_up),
         )
