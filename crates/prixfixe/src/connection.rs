@@ -135,7 +135,14 @@ impl<H: Handler> Connection<'_, H> {
                     read.or_else(|lost| self.take_leave(lost))?;
                 }
                 Next::Flush => self.channel.flush().await?,
-                Next::Ask(stage) => self.ask(stage).await,
+                Next::Ask(stage) => {
+                    self.ask(stage).await;
+                    // The session looks at what waits only behind commands that ask nothing.
+                    let Channel { wire, session, .. } = &self.channel;
+                    if wire.output.len() >= session.config().limits.reply_buffer {
+                        self.channel.flush().await?;
+                    }
+                }
                 Next::Message => {
                     let received = message::receive(self).await;
                     received.or_else(|lost| self.take_leave(lost))?;
