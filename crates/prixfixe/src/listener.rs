@@ -3,7 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
-    os::unix::net::UnixStream as StdUnixStream,
+    os::unix::{fs::FileTypeExt, net::UnixStream as StdUnixStream},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -81,9 +81,18 @@ impl ListenerSocket {
         let address = SockAddr::unix(path)?;
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         if let Err(error) = socket.bind(&address) {
-            let stale = error.kind() == io::ErrorKind::AddrInUse
-                && StdUnixStream::connect(path)
-                    .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
+            if error.kind() != io::ErrorKind::AddrInUse {
+                return Err(error);
+            }
+            // Connecting to an ordinary file is refused as well, and that one is somebody's data.
+            if !std::fs::symlink_metadata(path)?.file_type().is_socket() {
+                return Err(io::Error::new(
+                    io::ErrorKind::AlreadyExists,
+                    "there is a file that is no socket",
+                ));
+            }
+            let stale = StdUnixStream::connect(path)
+                .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
             if !stale {
                 return Err(error);
             }
