@@ -129,7 +129,8 @@ impl CloseReason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Expiry {
-    /// The application took too long at this stage; the client was told 451 and goes on.
+    /// The application took too long at this stage; the client was told 451 and goes on. Before
+    /// the banner it was told 421, and the session is over.
     Verdict(Stage),
     /// The client took too long and was told 421; the session is over.
     Client,
