@@ -27,13 +27,13 @@ fuzz_target!(|data: &[u8]| {
                 &command,
                 |again| matches!(again, Command::Mail(again, _) if again == path),
             );
-            path.mailbox().map(check_mailbox);
+            path.mailbox().into_iter().for_each(check_mailbox);
         }
         Command::Rcpt(path) => {
             check_again(&format!("RCPT TO:{path}"), &command, |again| {
                 *again == command
             });
-            path.mailbox().map(check_mailbox);
+            path.mailbox().into_iter().for_each(check_mailbox);
         }
         _ => {}
     }
