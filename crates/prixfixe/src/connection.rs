@@ -334,7 +334,7 @@ impl Channel {
             }
             while let Poll::Ready(read) = self.wire.poll_discard(cx) {
                 match read {
-                    Ok(1..) if left > 0 => left = left.saturating_sub(1024),
+                    Ok(read @ 1..) if left > 0 => left = left.saturating_sub(read),
                     _ => return Poll::Ready(()),
                 }
             }
