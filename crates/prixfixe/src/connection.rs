@@ -56,13 +56,16 @@ pub(crate) async fn serve<H: Handler>(
         verdict,
     };
     let end = connection.converse().await.unwrap_or_else(SessionEnd::from);
-    let Connection { client, .. } = connection;
-    tracing::debug!(
+    let Connection {
+        client, channel, ..
+    } = connection;
+    let facts = channel.session.facts();
+    tracing::info!(
         session = %client.session,
         peer = client.peer.map(tracing::field::display),
         end = end.as_str(),
-        messages = client.facts.messages,
-        errors = client.facts.errors,
+        messages = facts.messages,
+        errors = facts.errors,
         "session ended"
     );
     observer.observe(&Event::SessionEnded {
@@ -150,7 +153,10 @@ impl<H: Handler> Connection<'_, H> {
                 Next::Drain => {}
                 Next::Close(reason) => {
                     self.client.facts = *self.channel.session.facts();
-                    self.channel.flush().await?;
+                    // A client that has used up its time gets no more of it to read its replies.
+                    if !matches!(reason, CloseReason::Timeout | CloseReason::Shutdown) {
+                        self.channel.flush().await?;
+                    }
                     if reason != CloseReason::Quit {
                         self.channel.linger().await;
                     }
@@ -322,15 +328,21 @@ impl Channel {
             .map(|()| Err(Lost::TimedOut))
     }
 
-    /// Closes so that the last reply gets through.
+    /// Closes so that the last replies get through.
     async fn linger(&mut self) {
         let (deadline, mut left) = (now() + LINGER, LINGER_MAX);
         poll_fn(|cx| {
             if self.timer.poll_past(cx, deadline).is_ready() {
                 return Poll::Ready(());
             }
-            if !matches!(self.wire.poll_shutdown(cx), Poll::Ready(Ok(()))) {
-                return Poll::Ready(());
+            let closed = match self.wire.poll_flush(cx) {
+                Poll::Ready(Ok(())) => self.wire.poll_shutdown(cx),
+                unwritten => unwritten,
+            };
+            match closed {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
             }
             while let Poll::Ready(read) = self.wire.poll_discard(cx) {
                 match read {
