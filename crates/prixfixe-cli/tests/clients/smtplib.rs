@@ -1,0 +1,112 @@
+//! smtplib, by which the programs of half the world send their mail.
+
+use prixfixe_delivery::sqlite::BodyType;
+
+use crate::{
+    message::{self, ENVELOPE},
+    program::{program, run},
+    server_process::{LISTEN, Server, store},
+    stored_mail,
+};
+
+#[test]
+fn smtplib_delivers_8bitmime() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    python(
+        &server,
+        "client.sendmail('ann@example.org', ['bob@example.com'], message, ['BODY=8BITMIME'])",
+    );
+    let mail = stored_mail::only(&store(folder.path()));
+    assert_eq!(mail.envelope, ENVELOPE);
+    message::same(&mail.body, &message::tricky());
+    assert_eq!(mail.details.body_type, BodyType::EightBitMime);
+    assert!(!mail.details.smtputf8);
+}
+
+#[test]
+fn smtplib_delivers_smtputf8() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    python(
+        &server,
+        "client.sendmail('änn@exämple.org', ['bøb@example.com'], message, \
+         ['SMTPUTF8', 'BODY=8BITMIME'])",
+    );
+    let mail = stored_mail::only(&store(folder.path()));
+    assert_eq!(mail.envelope, "<änn@exämple.org> to <bøb@example.com>");
+    message::same(&mail.body, &message::tricky());
+    assert!(mail.details.smtputf8);
+}
+
+/// The null sender of a bounce, several messages on one connection, and a reset between them.
+#[test]
+fn smtplib_delivers_many_on_one_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    python(
+        &server,
+        "
+for number in range(20):
+    client.sendmail('', [f'bob{number}@example.com', 'eve@example.com'], message)
+    assert client.noop()[0] == 250
+    assert client.rset()[0] == 250
+",
+    );
+    let mails = stored_mail::all(&store(folder.path()));
+    assert_eq!(mails.len(), 20);
+    for (number, mail) in mails.iter().enumerate() {
+        assert_eq!(
+            mail.envelope,
+            format!("<> to <bob{number}@example.com> <eve@example.com>")
+        );
+        message::same(&mail.body, &message::tricky());
+    }
+}
+
+/// Who asks for the longest answers: every refusal becomes the exception that belongs to it.
+#[test]
+fn smtplib_understands_refusals() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = format!("recipients = [\"example.com\"]\nmax_message_size = 1000\n{LISTEN}");
+    let server = Server::start_with(folder.path(), &settings);
+    python(
+        &server,
+        "
+try:
+    client.sendmail('ann@example.org', ['bob@example.net'], b'short')
+    raise SystemExit('relayed')
+except smtplib.SMTPRecipientsRefused as refused:
+    assert refused.recipients['bob@example.net'][0] == 550, refused
+try:
+    client.sendmail('ann@example.org', ['bob@example.com'], message)
+    raise SystemExit('too large, and accepted')
+except smtplib.SMTPSenderRefused as refused:
+    assert refused.smtp_code == 552, refused
+assert client.verify('bob@example.com')[0] == 252
+client.sendmail('ann@example.org', ['bob@example.com', 'bob@example.net'], b'short')
+",
+    );
+    let mail = stored_mail::only(&store(folder.path()));
+    assert_eq!(mail.envelope, ENVELOPE);
+    assert_eq!(mail.body, b"short\r\n");
+}
+
+/// Runs a script with a `client` that is connected, and a `message`.
+fn python(server: &Server, script: &str) {
+    let whole = format!(
+        "
+import smtplib, sys
+message = sys.stdin.buffer.read()
+client = smtplib.SMTP('127.0.0.1', {}, 'client.example')
+client.ehlo_or_helo_if_needed()
+{script}
+assert client.quit()[0] == 221
+",
+        server.port()
+    );
+    let mut command = program("python3");
+    // What it takes a script for must not depend on where the tests run.
+    command.env("PYTHONUTF8", "1").args(["-c", &whole]);
+    run(&mut command, &message::tricky());
+}

@@ -1,0 +1,67 @@
+//! swaks, the Swiss army knife of those who run mail servers.
+
+use std::{fs, path::Path, process::Command};
+
+use crate::{
+    message::{self, ENVELOPE},
+    program::{program, run},
+    server_process::{LISTEN, Server, store},
+    stored_mail,
+};
+
+fn swaks(server: &Server, folder: &Path) -> Command {
+    let file = folder.join("message.eml");
+    fs::write(&file, message::tricky_with_lf()).unwrap();
+    let mut command = program("swaks");
+    command
+        .args([
+            "--server",
+            "127.0.0.1",
+            "--port",
+            server.port(),
+            "--helo",
+            "client.example",
+        ])
+        .args([
+            "--from",
+            "ann@example.org",
+            "--to",
+            "bob@example.com",
+            "--data",
+        ])
+        .arg(format!("@{}", file.display()));
+    command
+}
+
+#[test]
+fn swaks_delivers() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    run(&mut swaks(&server, folder.path()), b"");
+    let mail = stored_mail::only(&store(folder.path()));
+    assert_eq!(mail.envelope, ENVELOPE);
+    assert_eq!(mail.details.helo, "client.example");
+    message::same(&mail.body, &message::tricky_and_empty_line());
+}
+
+#[test]
+fn swaks_delivers_in_a_pipeline() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(folder.path());
+    run(swaks(&server, folder.path()).arg("--pipeline"), b"");
+    let mail = stored_mail::only(&store(folder.path()));
+    assert_eq!(mail.envelope, ENVELOPE);
+    message::same(&mail.body, &message::tricky_and_empty_line());
+}
+
+#[test]
+fn swaks_hears_that_a_recipient_is_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = format!("recipients = [\"example.net\"]\n{LISTEN}");
+    let server = Server::start_with(folder.path(), &settings);
+    let output = swaks(&server, folder.path()).output().unwrap();
+    // Its documentation: 24 is an error of RCPT.
+    assert_eq!(output.status.code(), Some(24));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("550 5.1.1"));
+    assert!(stored_mail::all(&store(folder.path())).is_empty());
+}
