@@ -86,7 +86,7 @@ fn application(question: &str) -> Option<Refusal> {
 fn effort() -> ProptestConfig {
     let long = std::env::var_os("PRIXFIXE_LONG").is_some();
     ProptestConfig {
-        cases: if long { 200_000 } else { 4_000 },
+        cases: if long { 60_000 } else { 4_000 },
         failure_persistence: None,
         ..ProptestConfig::default()
     }

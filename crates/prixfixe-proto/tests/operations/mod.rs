@@ -4,7 +4,8 @@
 use std::{sync::Arc, time::Instant};
 
 use prixfixe_proto::{
-    CloseReason, Config, Expiry, MessageVerdict, Misuse, Refusal, Session, Stage, Step, Verdict,
+    CloseReason, Config, Expiry, MessageVerdict, Misuse, Question, Refusal, Session, Stage, Step,
+    Verdict,
 };
 
 /// One thing that happens.
@@ -128,6 +129,8 @@ impl Run {
     fn answer(&mut self, refusal: Option<Refusal>) {
         let mut output = Vec::new();
         let question = self.session.question().map(|_| ());
+        let greets = matches!(self.session.question(), Some(Question::Helo(_)));
+        let forgets = greets && refusal.is_none();
         let answered = if self.asks_about_message() {
             let accepts = refusal.is_none();
             let id = "1".parse().unwrap_or_else(|e| panic!("{e}"));
@@ -144,6 +147,7 @@ impl Run {
             None => assert_eq!((answered, &output[..]), (Err(Misuse::NoQuestion), &b""[..])),
         }
         assert_eq!(self.session.question(), None);
+        assert!(!(forgets && self.session.in_transaction()), "EHLO resets");
         self.check_output(&output, ANSWER_MAX);
     }
 
@@ -166,7 +170,7 @@ impl Run {
     }
 
     fn asks_about_message(&self) -> bool {
-        self.session.question() == Some(prixfixe_proto::Question::Message)
+        self.session.question() == Some(Question::Message)
     }
 
     /// Goes on until the session waits for something.
