@@ -10,7 +10,8 @@ use std::{
 };
 
 use prixfixe_proto::{
-    CloseReason, Config, Expiry, Progress, Question, Refusal, Session, Stage, Step, Verdict,
+    CloseReason, Config, Expiry, Progress, Question, Refusal, Session, SessionFacts, Stage, Step,
+    Verdict,
 };
 
 use crate::{
@@ -59,19 +60,28 @@ pub(crate) async fn serve<H: Handler>(
     let Connection {
         client, channel, ..
     } = connection;
-    let facts = channel.session.facts();
-    tracing::info!(
-        session = %client.session,
-        peer = client.peer.map(tracing::field::display),
-        end = end.as_str(),
-        messages = facts.messages,
-        errors = facts.errors,
-        "session ended"
-    );
+    log_end(&client, channel.session.facts(), end);
     observer.observe(&Event::SessionEnded {
         end,
         duration: now() - start,
     });
+}
+
+/// Logs the end of a session. One that delivered its mail in order is told by the events of its
+/// messages, and one that said nothing is a health check; neither needs an operator.
+fn log_end(client: &Client, facts: &SessionFacts, end: SessionEnd) {
+    let (session, messages, errors) = (client.session, facts.messages, facts.errors);
+    let (peer, end_name) = (client.peer.map(tracing::field::display), end.as_str());
+    let in_order = matches!(
+        end,
+        SessionEnd::Disconnected | SessionEnd::Closed(CloseReason::Quit)
+    );
+    let silent = client.helo.is_none() && errors == 0;
+    if in_order && (messages > 0 || silent) {
+        tracing::debug!(%session, peer, end = end_name, messages, errors, "session ended");
+    } else {
+        tracing::info!(%session, peer, end = end_name, messages, errors, "session ended");
+    }
 }
 
 /// What the driver of a connection works with.

@@ -28,6 +28,10 @@ pub(crate) async fn receive<H: Handler>(connection: &mut Connection<'_, H>) -> R
     };
     client.facts = *channel.session.facts();
     let recipients = envelope.recipients.len();
+    // The handler takes the envelope, and the log names the sender afterwards.
+    let from = tracing::enabled!(tracing::Level::INFO).then(|| envelope.reverse_path.to_string());
+    let from = from.as_deref();
+    let peer = client.peer.map(tracing::field::display);
     let limit = channel.session.config().timeouts.message_verdict;
     let (patience, commit_point) = (Patience::new(start), OnceLock::new());
     let mut body = Body::new(channel, &patience, &commit_point);
@@ -90,18 +94,18 @@ pub(crate) async fn receive<H: Handler>(connection: &mut Connection<'_, H>) -> R
         // Read to its end above.
         (BodyState::Open, _) => return Ok(()),
     };
-    let (size, duration) = (facts.size, now() - start);
+    let size = facts.size;
     match (refused, verdict) {
         (None, MessageVerdict::Accept(id)) => {
-            tracing::info!(session = %client.session, %id, size, recipients, "message accepted");
+            tracing::info!(session = %client.session, peer, %id, from, recipients, size, "message accepted");
             observer.observe(&Event::MessageAccepted {
                 size,
                 recipients,
-                duration,
+                duration: now() - start,
             });
         }
         (code, _) => {
-            tracing::info!(session = %client.session, code, size, recipients, "message refused");
+            tracing::info!(session = %client.session, peer, code, from, recipients, size, "message refused");
             if answered_itself {
                 observer.observe(&Event::Refused {
                     stage: Stage::Message,

@@ -18,11 +18,9 @@ use crate::{
 /// everybody, relays none, and keeps it in ./prixfixe-data. SIGTERM or Ctrl-C lets transactions
 /// end, then it exits.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples: prixfixe serve\n          \
+#[command(after_help = "Examples: prixfixe serve\n          \
     prixfixe serve --config prixfixe.toml\n          \
-    prixfixe serve --domain mx.example.com --recipients example.com --listen 0.0.0.0:25"
-)]
+    prixfixe serve --domain mx.example.com --recipients example.com --listen 0.0.0.0:25")]
 pub(crate) struct Serve {
     #[command(flatten)]
     settings: SettingFlags,
@@ -39,10 +37,12 @@ impl Serve {
                 return Ok(Outcome::Misused);
             }
         };
-        log::start(&loaded.settings.log);
+        let _log = log::start(&loaded.settings.log);
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
-        receiver::run(&loaded.settings).map(|()| Outcome::Done).map_err(io::Error::other)
+        receiver::run(&loaded.settings)
+            .map(|()| Outcome::Done)
+            .map_err(io::Error::other)
     }
 }
