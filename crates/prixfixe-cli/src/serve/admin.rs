@@ -1,6 +1,12 @@
 //! The admin listener: is the server alive, and is it ready for mail?
 
-use std::{future::Future, io, sync::Arc};
+use std::{
+    future::Future,
+    io,
+    os::unix::net::{UnixListener as UnixListenerStd, UnixStream},
+    path::Path,
+    sync::Arc,
+};
 
 use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
 use prixfixe_delivery::sqlite::SqliteStore;
@@ -21,16 +27,21 @@ pub(crate) struct Readiness {
 /// The admin listener, bound.
 pub(crate) enum AdminListener {
     Tcp(std::net::TcpListener),
-    Unix(std::os::unix::net::UnixListener),
+    Unix(UnixListenerStd),
 }
 
 impl AdminListener {
     /// Binds it, unless it is switched off.
     pub(crate) fn bind(setting: &Switch<ListenAddress>) -> io::Result<Option<Self>> {
-        let Some(address) = setting.on() else { return Ok(None) };
+        let Some(address) = setting.on() else {
+            return Ok(None);
+        };
         let named = |error: io::Error| {
             let kind = error.kind();
-            io::Error::new(kind, format!("admin.listen: cannot listen on {address}: {error}"))
+            io::Error::new(
+                kind,
+                format!("admin.listen: cannot listen on {address}: {error}"),
+            )
         };
         let listener = match address {
             ListenAddress::Tcp(address) => {
@@ -39,7 +50,7 @@ impl AdminListener {
                 Self::Tcp(listener)
             }
             ListenAddress::Unix(path) => {
-                let listener = std::os::unix::net::UnixListener::bind(path).map_err(named)?;
+                let listener = bind_unix(path).map_err(named)?;
                 listener.set_nonblocking(true)?;
                 Self::Unix(listener)
             }
@@ -63,13 +74,32 @@ impl AdminListener {
         match self {
             Self::Tcp(listener) => {
                 let listener = TcpListener::from_std(listener)?;
-                axum::serve(listener, router).with_graceful_shutdown(stop).await
+                axum::serve(listener, router)
+                    .with_graceful_shutdown(stop)
+                    .await
             }
             Self::Unix(listener) => {
                 let listener = UnixListener::from_std(listener)?;
-                axum::serve(listener, router).with_graceful_shutdown(stop).await
+                axum::serve(listener, router)
+                    .with_graceful_shutdown(stop)
+                    .await
             }
         }
+    }
+}
+
+/// Binds a Unix socket; a file left over from a server that is gone is replaced.
+fn bind_unix(path: &Path) -> io::Result<UnixListenerStd> {
+    let in_use = match UnixListenerStd::bind(path) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => error,
+        bound => return bound,
+    };
+    match UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            std::fs::remove_file(path)?;
+            UnixListenerStd::bind(path)
+        }
+        _ => Err(in_use),
     }
 }
 
@@ -85,8 +115,14 @@ async fn readyz(State(readiness): State<Readiness>) -> impl IntoResponse {
     let store = readiness.store.as_ref().map(|store| {
         let health = store.health();
         if !health.writable {
-            let cause = health.last_error.as_ref().map(|last| last.error.to_string());
-            reasons.push(format!("the store takes no mail: {}", cause.unwrap_or_default()));
+            let cause = health
+                .last_error
+                .as_ref()
+                .map(|last| last.error.to_string());
+            reasons.push(format!(
+                "the store takes no mail: {}",
+                cause.unwrap_or_default()
+            ));
         }
         let low = |free: u64| free < health.min_free_disk_bytes;
         if health.disk_free_bytes.is_some_and(low) {
@@ -100,6 +136,13 @@ async fn readyz(State(readiness): State<Readiness>) -> impl IntoResponse {
         })
     });
     let ready = reasons.is_empty();
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": ready, "reasons": reasons, "store": store })))
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (
+        status,
+        Json(json!({ "ready": ready, "reasons": reasons, "store": store })),
+    )
 }

@@ -28,7 +28,10 @@ impl InheritedSockets {
     pub(crate) fn from_environment() -> Self {
         let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
         let names = names.split(':').map(str::to_owned).collect();
-        Self { sockets: ListenFd::from_env(), names }
+        Self {
+            sockets: ListenFd::from_env(),
+            names,
+        }
     }
 
     /// Takes the sockets that a setting means; none of them is an error.

@@ -46,14 +46,21 @@ pub(crate) fn run(settings: &Settings) -> Result<(), RunError> {
     let admin = AdminListener::bind(&settings.admin.listen)?;
     let recipients: Recipients = settings.receiver.recipients.patterns().cloned().collect();
     match settings.receiver.destination.as_slice() {
-        [Destination::Discard] => {
-            run_with(settings, &server, admin, AcceptFor::new(recipients, Discard::new()), None)
-        }
+        [Destination::Discard] => run_with(
+            settings,
+            &server,
+            admin,
+            AcceptFor::new(recipients, Discard::new()),
+            None,
+        ),
         _ => {
             let opened = SqliteStore::open(&store_settings(settings))?;
             let removed = opened.recovery.removed_remains;
             if removed > 0 {
-                tracing::warn!(removed, "removing messages that were half received at a crash");
+                tracing::warn!(
+                    removed,
+                    "removing messages that were half received at a crash"
+                );
             }
             let store = opened.store;
             let handler = AcceptFor::new(recipients, StoreHandler::new(store.clone(), domain));
@@ -72,7 +79,9 @@ fn run_with<H: Handler>(
     for line in summary::lines(settings, &server.addresses()) {
         tracing::info!("{line}");
     }
-    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let handler = Arc::new(handler);
     let workers = (0..worker_count(settings))
         .map(|number| start_worker(number, server.try_clone()?, Arc::clone(&handler)))
@@ -86,7 +95,10 @@ fn run_with<H: Handler>(
     let outcome = runtime.block_on(async {
         let (admin_stop, admin_stopped) = oneshot::channel::<()>();
         if let Some(admin) = admin {
-            let readiness = Readiness { store: store.clone(), accepting };
+            let readiness = Readiness {
+                store: store.clone(),
+                accepting,
+            };
             tokio::spawn(async move {
                 let stop = async { drop(admin_stopped.await) };
                 if let Err(error) = admin.serve(readiness, stop).await {
@@ -118,16 +130,25 @@ fn run_with<H: Handler>(
     outcome
 }
 
-type Worker = (thread::JoinHandle<()>, oneshot::Receiver<Result<(), String>>);
+type Worker = (
+    thread::JoinHandle<()>,
+    oneshot::Receiver<Result<(), String>>,
+);
 
 fn start_worker<H: Handler>(number: usize, server: Server, handler: H) -> io::Result<Worker> {
     let (end, ended) = oneshot::channel();
-    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    let thread = thread::Builder::new().name(format!("receiver-{number}")).spawn(move || {
-        let outcome = runtime.block_on(server.serve(handler)).map_err(|error| error.to_string());
-        // Whoever started this thread waits for it.
-        let _ = end.send(outcome);
-    })?;
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let thread = thread::Builder::new()
+        .name(format!("receiver-{number}"))
+        .spawn(move || {
+            let outcome = runtime
+                .block_on(server.serve(handler))
+                .map_err(|error| error.to_string());
+            // Whoever started this thread waits for it.
+            let _ = end.send(outcome);
+        })?;
     Ok((thread, ended))
 }
 
@@ -182,12 +203,27 @@ fn limits(settings: &Settings) -> Limits {
     let mut limits = Limits::default();
     limits.message_size = receiver.max_message_size.get();
     limits.recipients = usize::try_from(receiver.max_recipients.get()).unwrap_or(usize::MAX);
-    limits.text_line = given.text_line.on().map_or(usize::MAX, |size| octets(size.get()));
+    limits.text_line = given
+        .text_line
+        .on()
+        .map_or(usize::MAX, |size| octets(size.get()));
     limits.drain = given.discarded_body.get();
-    limits.messages = given.messages_per_session.on().map_or(u32::MAX, |count| count.get());
-    limits.errors = given.command_errors.on().map_or(u32::MAX, |count| count.get());
-    limits.idle_commands = given.idle_commands.on().map_or(u32::MAX, |count| count.get());
-    limits.received_fields = given.received_headers.on().map_or(u32::MAX, |count| count.get());
+    limits.messages = given
+        .messages_per_session
+        .on()
+        .map_or(u32::MAX, |count| count.get());
+    limits.errors = given
+        .command_errors
+        .on()
+        .map_or(u32::MAX, |count| count.get());
+    limits.idle_commands = given
+        .idle_commands
+        .on()
+        .map_or(u32::MAX, |count| count.get());
+    limits.received_fields = given
+        .received_headers
+        .on()
+        .map_or(u32::MAX, |count| count.get());
     limits.reply_buffer = octets(given.reply_buffer.get());
     limits
 }

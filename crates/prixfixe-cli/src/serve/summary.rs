@@ -13,7 +13,11 @@ const PATTERNS_SHOWN: usize = 5;
 pub(crate) fn lines(settings: &Settings, addresses: &[BoundAddress]) -> Vec<String> {
     let receiver = &settings.receiver;
     let listed: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    let patterns: Vec<String> = receiver.recipients.patterns().map(ToString::to_string).collect();
+    let patterns: Vec<String> = receiver
+        .recipients
+        .patterns()
+        .map(ToString::to_string)
+        .collect();
     let whom = if patterns.iter().any(|pattern| pattern == "*") {
         "everybody (none is relayed)".to_owned()
     } else if patterns.len() <= PATTERNS_SHOWN {
