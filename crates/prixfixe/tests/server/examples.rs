@@ -49,3 +49,11 @@ fn save_eml_leaves_one_whole_file_for_each_message() {
         assert_eq!(fs::read_to_string(file).unwrap(), MESSAGE);
     }
 }
+
+#[test]
+fn the_readme_shows_print_as_it_is() {
+    let (_, code) = include_str!("../../examples/print.rs")
+        .split_once("\n\n")
+        .unwrap();
+    assert!(include_str!("../../README.md").contains(code));
+}
