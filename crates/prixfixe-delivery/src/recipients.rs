@@ -41,7 +41,9 @@ pub enum PatternError {
     #[error("{0:?} is not a domain: {1}; write a name such as \"example.com\"")]
     Domain(String, DomainError),
     /// Not an address.
-    #[error("{0:?} is not an address: {1}; write local-part@domain, the local part in quotes if it has spaces and the like")]
+    #[error(
+        "{0:?} is not an address: {1}; write local-part@domain, the local part in quotes if it has spaces and the like"
+    )]
     Address(String, AddressError),
 }
 

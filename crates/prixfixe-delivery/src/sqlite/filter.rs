@@ -57,22 +57,31 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// The next window of `page`; `None` at the end.
-    pub(crate) fn next(connection: &Connection, page: Page) -> rusqlite::Result<Option<Self>> {
-        let (sql, from) = match page.order {
-            Order::OldestFirst => (WINDOW_UPWARDS, page.after.map_or(0, MessageId::get)),
-            Order::NewestFirst => (
-                WINDOW_DOWNWARDS,
-                page.after.map_or(i64::MAX, MessageId::get),
-            ),
+    /// The next window of `page` with messages that `filter` may be about; `None` at the end.
+    pub(crate) fn next(
+        connection: &Connection,
+        filter: &Filter,
+        page: Page,
+    ) -> rusqlite::Result<Option<Self>> {
+        let (mut low, mut high) = match filter.id.map(MessageId::get) {
+            None => (1, i64::MAX),
+            Some(id) => (id, id),
+        };
+        let sql = match page.order {
+            Order::OldestFirst => {
+                low = low.max(page.after.map_or(1, |id| id.get() + 1));
+                WINDOW_UPWARDS
+            }
+            Order::NewestFirst => {
+                high = high.min(page.after.map_or(i64::MAX, |id| id.get() - 1));
+                WINDOW_DOWNWARDS
+            }
         };
         let mut find = connection.prepare_cached(sql)?;
-        find.query_row((from, WINDOW_MESSAGES), |row| {
-            let bounds = (row.get(0)?, row.get(1)?);
-            Ok(if let (Some(low), Some(high)) = bounds {
-                Some(Self { low, high })
-            } else {
-                None
+        find.query_row((low, high, WINDOW_MESSAGES), |row| {
+            Ok(match (row.get(0)?, row.get(1)?) {
+                (Some(low), Some(high)) => Some(Self { low, high }),
+                _ => None,
             })
         })
     }
@@ -88,7 +97,7 @@ impl Window {
 }
 
 impl Filter {
-    /// The messages in a window that satisfy all but `text`.
+    /// The messages in a window that satisfy all but `text` and `id`.
     pub(crate) fn matches(
         &self,
         connection: &Connection,
@@ -100,7 +109,6 @@ impl Filter {
             named_params! {
                 ":low": window.low,
                 ":high": window.high,
-                ":id": self.id.map(MessageId::get),
                 ":sender": self.sender,
                 ":recipient": self.recipient,
                 ":subject": self.subject,
@@ -154,7 +162,6 @@ pub(crate) fn count_all(connection: &Connection) -> rusqlite::Result<u64> {
 
 /// A parameter that is NULL asks for nothing.
 const MATCHING: &str = "SELECT id FROM message WHERE id BETWEEN :low AND :high
-    AND (:id IS NULL OR id = :id)
     AND (:sender IS NULL OR instr(lower(sender), lower(:sender)))
     AND (:subject IS NULL OR instr(lower(subject), lower(:subject)))
     AND (:from IS NULL OR received_at >= :from)
@@ -165,9 +172,9 @@ const MATCHING: &str = "SELECT id FROM message WHERE id BETWEEN :low AND :high
         WHERE message = id AND instr(lower(address), lower(:recipient))))
     ORDER BY id * :direction";
 const WINDOW_UPWARDS: &str = "SELECT min(id), max(id) FROM
-    (SELECT id FROM message WHERE id > ?1 ORDER BY id LIMIT ?2)";
+    (SELECT id FROM message WHERE id BETWEEN ?1 AND ?2 ORDER BY id LIMIT ?3)";
 const WINDOW_DOWNWARDS: &str = "SELECT min(id), max(id) FROM
-    (SELECT id FROM message WHERE id < ?1 ORDER BY id DESC LIMIT ?2)";
+    (SELECT id FROM message WHERE id BETWEEN ?1 AND ?2 ORDER BY id DESC LIMIT ?3)";
 /// Messages looked through in one read transaction: a few milliseconds, since a transaction that
 /// goes on for long would keep the server's log from starting over.
 const WINDOW_MESSAGES: i64 = 256;

@@ -41,7 +41,6 @@ pub struct LastError {
 #[derive(Debug, Default)]
 pub(crate) struct Condition {
     failing: AtomicBool,
-    closed: AtomicBool,
     wal_bytes: AtomicU64,
     reusable_bytes: AtomicU64,
     last_error: Mutex<Option<LastError>>,
@@ -71,10 +70,6 @@ impl Condition {
         self.failing.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn closed(&self) {
-        self.closed.store(true, Ordering::Relaxed);
-    }
-
     pub(crate) fn set_wal_bytes(&self, bytes: u64) {
         self.wal_bytes.store(bytes, Ordering::Relaxed);
     }
@@ -89,9 +84,8 @@ impl Condition {
     }
 
     /// All of it together with the `space` on the disk, where that is known.
-    pub(crate) fn health(&self, space: Option<DiskSpace>) -> Health {
+    pub(crate) fn health(&self, space: Option<DiskSpace>, closed: bool) -> Health {
         let low = space.is_some_and(|space| space.is_low(self.reusable_bytes()));
-        let closed = self.closed.load(Ordering::Relaxed);
         Health {
             writable: !(self.is_failing() || low || closed),
             last_error: self

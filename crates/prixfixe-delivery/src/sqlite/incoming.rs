@@ -215,7 +215,7 @@ impl Drop for Incoming {
     fn drop(&mut self) {
         if let Some(spilled) = self.spilled.take() {
             spilled.upload.give_up();
-            self.store.shared().give_up(spilled.upload.id());
+            self.store.shared().give_up([spilled.upload.id()]);
             // The writer looks at the list after each request; if the queue is full, soon.
             let _ = self.store.queue().try_send(Request::Wake);
         }

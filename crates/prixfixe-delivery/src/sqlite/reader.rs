@@ -83,7 +83,7 @@ impl StoreReader {
         let limit = limit.min(LIST_MAX_MESSAGES);
         let mut found = Vec::new();
         while found.len() < limit {
-            let Some(window) = Window::next(&self.connection, page)? else {
+            let Some(window) = Window::next(&self.connection, filter, page)? else {
                 break;
             };
             for id in filter.matches(&self.connection, window, page.order)? {
@@ -107,7 +107,7 @@ impl StoreReader {
         }
         let mut page = Page::default();
         let mut count = 0;
-        while let Some(window) = Window::next(&self.connection, page)? {
+        while let Some(window) = Window::next(&self.connection, filter, page)? {
             for id in filter.matches(&self.connection, window, page.order)? {
                 count += u64::from(self.text_matches(filter, id)?);
             }

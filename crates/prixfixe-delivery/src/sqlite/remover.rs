@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::Cause;
 use super::reader::existing;
-use super::removal::remove_step;
+use super::removal::remove_chunks;
 use super::schema;
 use super::store::{OpenError, Trouble};
 use super::wal;
@@ -40,11 +40,10 @@ impl StoreRemover {
     pub fn remove(&mut self, ids: &[MessageId]) -> Result<usize, RemoveError> {
         let mut removed = 0;
         for step in ids.chunks(MESSAGES_PER_STEP) {
-            let uploads = self.remove_rows(step, &mut removed)?;
-            for upload in uploads {
-                while !remove_step(&mut self.connection, upload)? {
-                    wal::relieve(&self.connection);
-                }
+            let mut uploads = self.remove_rows(step, &mut removed)?;
+            while !uploads.is_empty() {
+                remove_chunks(&mut self.connection, &mut uploads)?;
+                wal::relieve(&self.connection);
             }
             wal::relieve(&self.connection);
         }

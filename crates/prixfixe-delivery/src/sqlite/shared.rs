@@ -1,6 +1,6 @@
 //! What the handles of one store and its two threads have in common.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::fault::Faults;
 use super::health::Condition;
@@ -10,8 +10,8 @@ pub(crate) struct Shared {
     pub(crate) ids: IdSequence,
     pub(crate) condition: Condition,
     pub(crate) faults: Faults,
-    /// Uploads whose chunks are to be removed. At most one entry for each large message that was
-    /// begun: the writer removes more chunks between two commits than one commit can add.
+    /// Uploads whose chunks are to be removed: at most one for each large message that was begun,
+    /// and the writer removes more of them between two commits than a commit can begin.
     given_up: Mutex<Vec<MessageId>>,
 }
 
@@ -25,27 +25,23 @@ impl Shared {
         }
     }
 
-    /// Puts an upload on the list of those to remove.
-    pub(crate) fn give_up(&self, upload: MessageId) {
-        self.given_up
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(upload);
+    /// Puts uploads on the list of those to remove.
+    pub(crate) fn give_up(&self, uploads: impl IntoIterator<Item = MessageId>) {
+        self.given_up().extend(uploads);
     }
 
-    /// Takes one upload off that list.
-    pub(crate) fn take_given_up(&self) -> Option<MessageId> {
-        self.given_up
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop()
+    /// Takes up to `limit` uploads off that list.
+    pub(crate) fn take_given_up(&self, limit: usize) -> Vec<MessageId> {
+        let mut given_up = self.given_up();
+        let kept = given_up.len().saturating_sub(limit);
+        given_up.split_off(kept)
     }
 
     pub(crate) fn has_given_up(&self) -> bool {
-        !self
-            .given_up
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_empty()
+        !self.given_up().is_empty()
+    }
+
+    fn given_up(&self) -> MutexGuard<'_, Vec<MessageId>> {
+        self.given_up.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

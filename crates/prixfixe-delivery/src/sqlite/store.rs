@@ -126,7 +126,9 @@ impl SqliteStore {
 
     /// Whether the store can take mail. Cheap enough for every request of a health check.
     pub fn health(&self) -> Health {
-        let health = self.shared().condition.health(self.inner.disk.space().ok());
+        let closed = self.inner.queue.is_closed();
+        let space = self.inner.disk.space().ok();
+        let health = self.shared().condition.health(space, closed);
         if !health.writable && !self.shared().condition.is_failing() {
             // The disk has become low while no mail came. The writer looks closer, and from then
             // on is asked every second. A full queue makes it look, too.

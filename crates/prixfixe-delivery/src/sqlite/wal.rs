@@ -56,9 +56,9 @@ impl WalWatch {
             }
             WalStep::Force if size.used_bytes <= self.tolerated_bytes => keeper.copy(),
             WalStep::Force => {
-                keeper.wait_until_idle(FORCE_WAIT);
+                keeper.wait_until_idle(READER_WAIT);
                 let turned = connection
-                    .busy_timeout(FORCE_WAIT)
+                    .busy_timeout(READER_WAIT)
                     .and_then(|()| WalSize::after(CheckpointMode::RESTART, connection));
                 // Cannot fail on an open connection.
                 let _ = connection.busy_timeout(BUSY_WAIT);
@@ -143,9 +143,9 @@ const TURN_BYTES: u64 = 16 << 20;
 const REST_BYTES: u64 = 1 << 20;
 /// The size beyond which commits wait for the checkpoint.
 const WAL_BOUND_BYTES: u64 = 64 << 20;
-/// How long they wait, for the keeper and for readers: those of this crate are done within
+/// How long is waited for the keeper and for readers: those of this crate are done within
 /// milliseconds.
-const FORCE_WAIT: Duration = Duration::from_millis(500);
+pub(crate) const READER_WAIT: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {

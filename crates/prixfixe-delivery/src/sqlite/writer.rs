@@ -4,24 +4,26 @@
 //! It takes all that is queued into one transaction, so messages that finish together share one
 //! sync, and a message that comes alone waits for nobody.
 
+mod failure;
+
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rusqlite::Connection;
 use rusqlite::wal::CheckpointMode;
 use tokio::sync::{mpsc, oneshot};
 
-use super::database::{Database, PAGE_BYTES};
+use super::database::Database;
 use super::disk::Disk;
 use super::error::StoreError;
 use super::fault::FaultPoint;
 use super::folder::LockedFolder;
 use super::keeper::Keeper;
 use super::queue::{Body, Request, Work};
-use super::removal::remove_step;
+use super::removal::remove_chunks;
 use super::rows::{insert_chunk, insert_message};
 use super::shared::Shared;
-use super::wal::{WalSize, WalWatch};
+use super::wal::{READER_WAIT, WalSize, WalWatch};
 
 pub(crate) struct Writer {
     pub(crate) database: Database,
@@ -207,166 +209,52 @@ impl Writer {
         self.connection.prepare_cached(sql)?.execute([]).map(|_| ())
     }
 
-    /// Finds out what an error means, and makes the store fit for the next message.
-    fn failed(&mut self, error: rusqlite::Error) -> StoreError {
-        let mut error = StoreError::from(error);
-        if !error.concerns_all() {
-            return error;
-        }
-        if matches!(error, StoreError::Io(_)) && self.no_block_is_free() {
-            // SQLite reports an I/O error where the disk was too full for a sync or an index.
-            error = StoreError::Full;
-        }
-        self.note_failure(&error);
-        if !matches!(error, StoreError::Busy(_)) {
-            self.overwrite_tail();
-        }
-        error
-    }
-
-    /// Makes health bad, and has the keeper ask every second whether that is over.
-    fn note_failure(&self, error: &StoreError) {
-        if self.shared.condition.failed(error) {
-            tracing::error!(%error, "the mail store takes no messages");
-        }
-        self.keeper.store_fails();
-    }
-
-    /// Writes a small commit over what a failed one may have left at the end of the log.
-    ///
-    /// A commit that failed in its sync is not visible, but its pages may be in the file, whole
-    /// and valid; a crash now would make the messages appear whose senders were told that they
-    /// had failed. SQLite goes on writing where the last good commit ended, so the next commit
-    /// takes their place, and the chain of checksums breaks behind it. This makes that next
-    /// commit at once, before the failure is answered.
-    ///
-    /// It needs nothing from the failed sync: the kernel may have marked pages clean that never
-    /// reached the disk, but all that matters of them is written here anew.
-    fn overwrite_tail(&mut self) {
-        if self.write_probe().is_ok() {
-            return;
-        }
-        // A connection can be beyond use (files vanished under it, a network file system gave
-        // its handles up). The new one is opened before the old one is closed: closing the last
-        // would make the next read the log again, and with it that tail.
-        if let Ok(connection) = self.database.open_to_write() {
-            self.connection = connection;
-            let _ = self.write_probe();
-        }
-    }
-
-    /// Tries whether the disk works again.
-    fn probe(&mut self) {
-        self.state.disk_checked = None;
-        if self.disk_is_low() || !self.shared.condition.is_failing() {
-            return;
-        }
-        match self.write_probe() {
-            // Where the disk was full a small write may well succeed, and the next message not.
-            Ok(()) if self.has_room_for_a_batch() => self.worked(),
-            Ok(()) => {}
-            Err(error) => {
-                self.failed(error);
-            }
-        }
-    }
-
-    fn write_probe(&mut self) -> rusqlite::Result<()> {
-        self.transact(|writer| {
-            writer.run_statement("UPDATE meta SET value = value + 1 WHERE key = 'probe'")
-        })
-    }
-
-    fn worked(&mut self) {
-        self.state.removal_stalled = false;
-        if self.shared.condition.worked() {
-            tracing::info!("the mail store takes messages again");
-        }
-    }
-
     fn fail(&self, work: Work, error: StoreError) {
         // Nobody waits for the answer of what was called off.
         match work {
             Work::Chunk(chunk) => drop(chunk.reply.send(Err(error))),
             Work::Message(message) => {
                 if let Body::Chunked { upload, .. } = &message.body {
-                    self.shared.give_up(upload.id());
+                    self.shared.give_up([upload.id()]);
                 }
                 drop(message.reply.send(Err(error)));
             }
         }
     }
 
-    /// Removes some chunks of one upload that nobody wants any more.
+    /// Removes some chunks of uploads that nobody wants any more.
     fn remove_given_up(&mut self) {
         if self.state.removal_stalled {
             return;
         }
-        let Some(upload) = self.shared.take_given_up() else {
+        let mut uploads = self.shared.take_given_up(UPLOADS_PER_REMOVAL);
+        if uploads.is_empty() {
             return;
-        };
-        match remove_step(&mut self.connection, upload) {
-            Ok(true) => {}
-            Ok(false) => self.shared.give_up(upload),
-            Err(error) => {
-                self.shared.give_up(upload);
-                self.state.removal_stalled = true;
-                self.failed(error);
-            }
         }
-    }
-
-    fn disk_is_low(&mut self) -> bool {
-        let state = &mut self.state;
-        if state
-            .disk_checked
-            .is_some_and(|then| then.elapsed() < DISK_CHECK_INTERVAL)
-        {
-            return state.disk_is_low;
+        let outcome = remove_chunks(&mut self.connection, &mut uploads);
+        // What could not be removed yet, or only in part, comes again.
+        self.shared.give_up(uploads);
+        if let Err(error) = outcome {
+            self.state.removal_stalled = true;
+            self.failed(error);
         }
-        state.disk_checked = Some(Instant::now());
-        if let Ok(pages) = self
-            .connection
-            .pragma_query_value(None, "freelist_count", |row| row.get::<_, u32>(0))
-        {
-            self.shared
-                .condition
-                .set_reusable_bytes(u64::from(pages) * u64::from(PAGE_BYTES));
-        }
-        let reusable = self.shared.condition.reusable_bytes();
-        // Where the file system does not say, the write itself will show.
-        state.disk_is_low = self.disk.space().is_ok_and(|space| space.is_low(reusable));
-        if state.disk_is_low {
-            self.note_failure(&StoreError::Full);
-        }
-        self.state.disk_is_low
-    }
-
-    fn no_block_is_free(&self) -> bool {
-        self.disk.space().is_ok_and(|space| space.free_bytes == 0)
-    }
-
-    fn has_room_for_a_batch(&self) -> bool {
-        let reusable = self.shared.condition.reusable_bytes();
-        self.disk.space().map_or(true, |space| {
-            space.free_bytes + reusable >= BATCH_BYTES as u64
-        })
     }
 
     /// Ends the store: nothing is queued any more, and all that was is answered.
     fn end(self, closers: Vec<oneshot::Sender<()>>) {
         let Self {
             connection,
-            shared,
             keeper,
             folder,
             ..
         } = self;
-        shared.condition.closed();
         keeper.stop();
         // So that a copy of the database file alone has everything. A reader can prevent it, and
         // then the log stays, and whoever opens the store next reads it.
-        if let Err(error) = WalSize::after(CheckpointMode::TRUNCATE, &connection) {
+        let emptied = connection
+            .busy_timeout(READER_WAIT)
+            .and_then(|()| WalSize::after(CheckpointMode::TRUNCATE, &connection));
+        if let Err(error) = emptied {
             tracing::warn!(%error, "the write-ahead log stays beside the database");
         }
         drop(connection);
@@ -394,5 +282,6 @@ const BATCH_MESSAGES: usize = 256;
 /// Bytes after which no more is taken into a transaction: a few milliseconds of writing, so that
 /// large messages delay small ones by no more than that.
 const BATCH_BYTES: usize = 1 << 20;
-/// How old a look at the free disk may be. At a GiB a second the automatic floor still holds.
-const DISK_CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// Uploads looked at in one removal, most of which stops after its first few: more than a batch
+/// can begin, so that removing keeps up with whoever begins messages and leaves.
+const UPLOADS_PER_REMOVAL: usize = 8;
