@@ -266,9 +266,9 @@ fn is_atext(c: char) -> bool {
     c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c) || is_utf8_text(c)
 }
 
-/// Non-ASCII text; the C1 controls are left out, since they are no text anywhere.
+/// Non-ASCII text; controls are left out, since they are no text anywhere.
 fn is_utf8_text(c: char) -> bool {
-    !c.is_ascii() && !c.is_control()
+    !c.is_ascii() && !c.is_control() && !domain::is_bidi_control(c)
 }
 
 #[cfg(test)]

@@ -1,37 +1,55 @@
 //! Whether a command may be carried out: order and limits. Nothing here changes anything.
 
 use crate::{
-    BodyFault, ForwardPath, Limits, MailParameters, Mailbox, Refusal, ReversePath, Session,
+    BodyFault, CloseReason, ForwardPath, Limits, MailParameters, Mailbox, Refusal, ReversePath,
+    Session,
     address::LOCAL_PART_STRICT_MAX,
     command::{Command, SyntaxError},
     state::{Event, State},
 };
 
+/// Why a command is not carried out.
+#[derive(Debug)]
+pub(crate) enum Objection {
+    /// The client broke the protocol. It is counted: one that keeps on is broken, or is no SMTP
+    /// client at all.
+    Error(Refusal),
+    /// What it asks for cannot be had.
+    Refused(Refusal),
+    /// It has had enough; the session ends.
+    Enough(CloseReason, Refusal),
+}
+
 /// Checks a command against the state of the session.
-pub(crate) fn check(session: &Session, command: &Command) -> Result<(), Refusal> {
+pub(crate) fn check(session: &Session, command: &Command) -> Result<(), Objection> {
     match command {
         Command::Mail(path, parameters) => check_mail(session, path, *parameters),
         Command::Rcpt(path) => check_rcpt(session, path),
         Command::Data => in_order(session, Event::Data),
         Command::Helo(_) | Command::Ehlo(_) => in_order(session, Event::Helo),
         Command::Rset => in_order(session, Event::Rset),
-        Command::Unimplemented => Err(Refusal::fixed(502, 5, 1, "Command not implemented")),
-        Command::Expn => Err(Refusal::fixed(502, 5, 1, "Lists are not expanded here")),
-        Command::Noop | Command::Quit | Command::Vrfy | Command::Help | Command::Bdat => Ok(()),
+        Command::Unimplemented | Command::Expn => Err(Objection::Error(NOT_IMPLEMENTED)),
+        // The octets behind it could not be told from commands.
+        Command::Bdat => Err(Objection::Enough(
+            CloseReason::WrongProtocol,
+            NOT_IMPLEMENTED,
+        )),
+        Command::Noop | Command::Quit | Command::Vrfy | Command::Help => Ok(()),
     }
 }
 
 /// The reply to a line that is no command.
-pub(crate) fn refusal_of(error: SyntaxError) -> Refusal {
-    match error {
+pub(crate) fn objection_to(error: SyntaxError) -> Objection {
+    Objection::Error(match error {
         SyntaxError::UnknownCommand => Refusal::fixed(500, 5, 2, "Command unknown"),
+        SyntaxError::HeloName => Refusal::fixed(501, 5, 4, "Wrong name").plain(),
         SyntaxError::Argument => Refusal::fixed(501, 5, 4, "Wrong argument"),
         SyntaxError::ReversePath(_) => Refusal::fixed(501, 1, 7, "Malformed sender address"),
         SyntaxError::ForwardPath(_) => Refusal::fixed(501, 1, 3, "Malformed recipient address"),
         SyntaxError::Parameter => Refusal::fixed(501, 5, 4, "Wrong parameter"),
         SyntaxError::UnknownParameter => Refusal::fixed(555, 5, 4, "Parameter not supported"),
         SyntaxError::ParameterValue => Refusal::fixed(504, 5, 4, "Parameter value not supported"),
-    }
+    })
 }
 
 /// The reply to a body that the session refuses.
@@ -45,27 +63,36 @@ pub(crate) fn refusal_of_body(fault: BodyFault) -> Refusal {
     }
 }
 
+const NOT_IMPLEMENTED: Refusal = Refusal::fixed(502, 5, 1, "Command not implemented");
 const TOO_BIG: Refusal = Refusal::fixed(552, 3, 4, "Message too big");
 const NEEDS_SMTPUTF8: Refusal = Refusal::fixed(553, 6, 7, "Address needs SMTPUTF8");
 
-fn in_order(session: &Session, event: Event) -> Result<(), Refusal> {
+fn in_order(session: &Session, event: Event) -> Result<(), Objection> {
     if session.state.after(event).is_some() {
         return Ok(());
     }
     let text = match session.state {
         State::Greeted => "Say EHLO first",
         State::Ready => "Say MAIL first",
-        State::Sender if event == Event::Data => "No valid recipients",
+        State::Sender if event == Event::Data => {
+            // A client that pipelines cannot know yet that all recipients were refused.
+            return Err(Objection::Refused(Refusal::fixed(
+                503,
+                5,
+                1,
+                "No valid recipients",
+            )));
+        }
         _ => "Wrong order of commands",
     };
-    Err(Refusal::fixed(503, 5, 1, text))
+    Err(Objection::Error(Refusal::fixed(503, 5, 1, text)))
 }
 
 fn check_mail(
     session: &Session,
     path: &ReversePath,
     parameters: MailParameters,
-) -> Result<(), Refusal> {
+) -> Result<(), Objection> {
     in_order(session, Event::Mail)?;
     let Limits {
         message_size,
@@ -73,42 +100,46 @@ fn check_mail(
         ..
     } = session.config.limits;
     if session.facts.messages >= messages {
-        return Err(Refusal::fixed(
-            421,
-            7,
-            0,
-            "Too many messages in one session",
-        ));
+        let refusal = Refusal::fixed(421, 7, 0, "Too many messages in one session");
+        return Err(Objection::Enough(CloseReason::Messages, refusal));
     }
     if !session.extended && parameters != MailParameters::default() {
-        return Err(refusal_of(SyntaxError::UnknownParameter));
+        return Err(objection_to(SyntaxError::UnknownParameter));
     }
     if parameters.size.is_some_and(|size| size > message_size) {
-        return Err(TOO_BIG);
+        return Err(Objection::Refused(TOO_BIG));
     }
-    match path.mailbox() {
-        Some(mailbox) if mailbox.is_internationalized() && !parameters.smtputf8 => {
-            Err(NEEDS_SMTPUTF8)
-        }
-        Some(mailbox) if is_too_long(session, mailbox) => {
-            Err(Refusal::fixed(501, 1, 7, "Local part too long"))
-        }
-        _ => Ok(()),
-    }
+    let too_long = Refusal::fixed(501, 1, 7, "Local part too long");
+    check_mailbox(session, path.mailbox(), parameters.smtputf8, too_long)
 }
 
-fn check_rcpt(session: &Session, path: &ForwardPath) -> Result<(), Refusal> {
+fn check_rcpt(session: &Session, path: &ForwardPath) -> Result<(), Objection> {
     in_order(session, Event::Rcpt)?;
     let envelope = session.envelope.as_ref();
     if envelope.is_some_and(|e| e.recipients.len() >= session.config.limits.recipients) {
-        return Err(Refusal::fixed(452, 5, 3, "Too many recipients"));
+        return Err(Objection::Refused(Refusal::fixed(
+            452,
+            5,
+            3,
+            "Too many recipients",
+        )));
     }
     let smtputf8 = envelope.is_some_and(|e| e.parameters.smtputf8);
-    match path.mailbox() {
-        Some(mailbox) if mailbox.is_internationalized() && !smtputf8 => Err(NEEDS_SMTPUTF8),
-        Some(mailbox) if is_too_long(session, mailbox) => {
-            Err(Refusal::fixed(501, 1, 3, "Local part too long"))
+    let too_long = Refusal::fixed(501, 1, 3, "Local part too long");
+    check_mailbox(session, path.mailbox(), smtputf8, too_long)
+}
+
+fn check_mailbox(
+    session: &Session,
+    mailbox: Option<&Mailbox>,
+    smtputf8: bool,
+    too_long: Refusal,
+) -> Result<(), Objection> {
+    match mailbox {
+        Some(mailbox) if mailbox.is_internationalized() && !smtputf8 => {
+            Err(Objection::Refused(NEEDS_SMTPUTF8))
         }
+        Some(mailbox) if is_too_long(session, mailbox) => Err(Objection::Error(too_long)),
         _ => Ok(()),
     }
 }

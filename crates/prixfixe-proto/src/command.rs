@@ -40,6 +40,9 @@ pub enum SyntaxError {
     /// The verb is unknown.
     #[error("command unknown")]
     UnknownCommand,
+    /// The name of HELO or EHLO is missing or malformed.
+    #[error("wrong name")]
+    HeloName,
     /// An argument is missing, malformed or too much.
     #[error("wrong argument")]
     Argument,
@@ -142,10 +145,9 @@ fn with_string(argument: &[u8], command: Command) -> Result<Command, SyntaxError
 }
 
 fn helo_name(argument: &[u8]) -> Result<HeloName, SyntaxError> {
-    let text = std::str::from_utf8(argument).map_err(|_| SyntaxError::Argument)?;
-    text.trim_start_matches(' ')
-        .parse()
-        .map_err(|_| SyntaxError::Argument)
+    let text = std::str::from_utf8(argument).map_err(|_| SyntaxError::HeloName)?;
+    let name = text.trim_start_matches(' ').parse();
+    name.map_err(|_| SyntaxError::HeloName)
 }
 
 fn mail(argument: &[u8], brackets_optional: bool) -> Result<Command, SyntaxError> {
@@ -250,8 +252,8 @@ mod tests {
             ("\0", SyntaxError::UnknownCommand),
             ("DATA now", SyntaxError::Argument),
             ("RSET x", SyntaxError::Argument),
-            ("HELO", SyntaxError::Argument),
-            ("EHLO a b", SyntaxError::Argument),
+            ("HELO", SyntaxError::HeloName),
+            ("EHLO a b", SyntaxError::HeloName),
             ("VRFY", SyntaxError::Argument),
             ("MAIL", SyntaxError::Argument),
             ("MAIL <a@b>", SyntaxError::Argument),

@@ -128,7 +128,13 @@ fn check_label(label: &str) -> Result<(), DomainError> {
 /// A non-ASCII character that a U-label may hold; which of them exist in the DNS (RFC 5890) is
 /// for a resolver to say.
 fn is_label_character(c: char) -> bool {
-    !c.is_ascii() && !c.is_control() && !c.is_whitespace()
+    !c.is_ascii() && !c.is_control() && !c.is_whitespace() && !is_bidi_control(c)
+}
+
+/// A character that changes the direction of the text around it, by which a name in a log could
+/// be made to look like another (Unicode Standard Annex 9).
+pub(crate) fn is_bidi_control(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn check_literal(literal: &str) -> Result<(), DomainError> {

@@ -5,6 +5,7 @@ use std::time::Instant;
 use crate::{
     CloseReason, Config, Envelope, HeloName, MessageVerdict, QueueId, Recipient, Refusal, Session,
     Step,
+    check::Objection,
     command::Command,
     reply::write,
     session::{BodyPhase, Pending},
@@ -42,10 +43,6 @@ pub(crate) fn proceed(
             close(session, CloseReason::Quit, None, output);
             None
         }
-        Command::Bdat => {
-            close(session, CloseReason::WrongProtocol, None, output);
-            None
-        }
         Command::Rset => {
             let idle = session.envelope.take().is_none();
             session.go(Event::Rset);
@@ -69,7 +66,7 @@ pub(crate) fn proceed(
             None
         }
         // `check` refuses these.
-        Command::Expn | Command::Unimplemented => None,
+        Command::Expn | Command::Unimplemented | Command::Bdat => None,
     }
 }
 
@@ -121,6 +118,8 @@ pub(crate) fn refuse(
 ) {
     if refusal.closes() || matches!(pending, Pending::Connect) {
         close(session, CloseReason::Refused, Some(refusal), output);
+    } else if matches!(pending, Pending::Helo { .. }) {
+        refusal.clone().plain().write_to(output);
     } else {
         refusal.write_to(output);
     }
@@ -147,11 +146,11 @@ fn acknowledge(session: &mut Session, id: &QueueId, output: &mut Vec<u8>) {
 }
 
 /// Answers a command that was not carried out.
-pub(crate) fn refuse_command(session: &mut Session, refusal: &Refusal, output: &mut Vec<u8>) {
-    match refusal.code() {
-        421 => close(session, CloseReason::Messages, Some(refusal), output),
-        500..=504 | 555 => protocol_error(session, refusal, output),
-        _ => refusal.write_to(output),
+pub(crate) fn object(session: &mut Session, objection: &Objection, output: &mut Vec<u8>) {
+    match objection {
+        Objection::Error(refusal) => protocol_error(session, refusal, output),
+        Objection::Refused(refusal) => refusal.write_to(output),
+        Objection::Enough(reason, refusal) => close(session, *reason, Some(refusal), output),
     }
 }
 

@@ -13,6 +13,8 @@ pub struct Refusal {
     subject: u16,
     detail: u16,
     text: Cow<'static, str>,
+    /// The enhanced code is left out, as in any answer to HELO and EHLO (RFC 2034 section 4).
+    plain: bool,
 }
 
 /// Why a [`Refusal`] could not be made.
@@ -51,6 +53,7 @@ impl Refusal {
             subject,
             detail,
             text: one_line(text.into()),
+            plain: false,
         })
     }
 
@@ -66,6 +69,7 @@ impl Refusal {
             subject: 7,
             detail: 1,
             text: one_line(text.into()),
+            plain: false,
         }
     }
 
@@ -76,6 +80,7 @@ impl Refusal {
             subject: 6,
             detail: 0,
             text: one_line(text.into()),
+            plain: false,
         }
     }
 
@@ -100,6 +105,15 @@ impl Refusal {
             subject,
             detail,
             text: Cow::Borrowed(text),
+            plain: false,
+        }
+    }
+
+    /// The same without its enhanced code.
+    pub(crate) fn plain(self) -> Self {
+        Self {
+            plain: true,
+            ..self
         }
     }
 
@@ -130,16 +144,15 @@ impl Refusal {
 
     /// Appends the reply line with its CRLF.
     pub fn write_to(&self, output: &mut Vec<u8>) {
-        let (class, subject, detail) = self.enhanced_code();
-        write(
-            output,
-            format_args!("{} {class}.{subject}.{detail} {}", self.code, self.text),
-        );
+        write(output, format_args!("{self}"));
     }
 }
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.plain {
+            return write!(f, "{} {}", self.code, self.text);
+        }
         let (class, subject, detail) = self.enhanced_code();
         write!(f, "{} {class}.{subject}.{detail} {}", self.code, self.text)
     }

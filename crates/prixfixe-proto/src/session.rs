@@ -345,12 +345,12 @@ impl Session {
         };
         self.deadline = now + self.config.timeouts.command;
         let checked = command::parse(line, self.config.quirks.missing_brackets)
-            .map_err(check::refusal_of)
+            .map_err(check::objection_to)
             .and_then(|command| check::check(self, &command).map(|()| command));
         let step = match checked {
             Ok(command) => effect::proceed(self, command, used < input.len(), output, now),
-            Err(refusal) => {
-                effect::refuse_command(self, &refusal, output);
+            Err(objection) => {
+                effect::object(self, &objection, output);
                 None
             }
         };
