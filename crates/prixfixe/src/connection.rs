@@ -141,6 +141,7 @@ enum Next {
 
 impl<H: Handler> Connection<'_, H> {
     async fn converse(&mut self) -> Result<SessionEnd, Lost> {
+        self.channel.await_early_talk().await?;
         loop {
             match self.step() {
                 Next::NeedInput => {
@@ -292,6 +293,22 @@ impl Supervision {
 }
 
 impl Channel {
+    /// Waits until the socket is known to the runtime, which is when it can be written to, and
+    /// takes what a client has sent by then: it has not waited for the banner. Without early
+    /// talk this makes no system call.
+    async fn await_early_talk(&mut self) -> Result<(), Lost> {
+        poll_fn(|cx| {
+            if self.wire.poll_writable(cx).is_pending() {
+                return self.poll_lost(cx);
+            }
+            match self.wire.poll_fill(cx) {
+                Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(Err(Lost::Disconnected)),
+                Poll::Ready(Ok(_)) | Poll::Pending => Poll::Ready(Ok(())),
+            }
+        })
+        .await
+    }
+
     /// Writes all replies, then reads more input.
     pub(crate) async fn exchange(&mut self) -> Result<(), Lost> {
         self.flush().await?;

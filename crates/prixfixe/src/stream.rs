@@ -23,6 +23,15 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
+    pub(crate) fn poll_writable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => stream.poll_write_ready(cx),
+            Self::Unix(stream) => stream.poll_write_ready(cx),
+            #[cfg(feature = "testkit")]
+            Self::Memory(_) => Poll::Ready(Ok(())),
+        }
+    }
+
     pub(crate) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,

@@ -68,6 +68,11 @@ impl Wire {
         self.start += octets;
     }
 
+    /// Whether replies can be written.
+    pub(crate) fn poll_writable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.poll_writable(cx)
+    }
+
     /// Reads more input behind the unread one; 0 says that the client sends no more.
     pub(crate) fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let buffer = self.buffer.get_or_insert_with(|| {
