@@ -6,3 +6,5 @@ pub(crate) mod log;
 pub(crate) mod receiver;
 mod signals;
 mod summary;
+#[cfg(debug_assertions)]
+mod test_fault;

@@ -260,5 +260,7 @@ fn store_settings(settings: &Settings) -> StoreSettings {
         Auto::Given(Switch::Off) => MinFreeDisk::Off,
         Auto::Given(Switch::On(size)) => MinFreeDisk::Bytes(size.get()),
     };
+    #[cfg(debug_assertions)]
+    crate::serve::test_fault::arm(&mut store);
     store
 }

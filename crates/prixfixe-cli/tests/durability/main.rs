@@ -1,0 +1,30 @@
+//! Proofs that a 250 keeps its promise, on the real binary: the order of writes, syncs and replies;
+//! power cuts; kills; a full disk; a disk that has become read-only.
+//!
+//! Each has a short form and, with `PRIXFIXE_LONG=1` in the environment, a long one.
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
+
+mod client;
+mod inspection;
+mod load;
+mod message;
+mod order;
+mod random;
+mod recording;
+mod server;
+mod strace;
+
+use std::time::Duration;
+
+/// Whether the long form was asked for.
+fn long_form() -> bool {
+    std::env::var_os("PRIXFIXE_LONG").is_some_and(|value| value == "1")
+}
+
+/// After which a wait is taken for a hang. Far above what anything here takes on a slow machine.
+const WATCHDOG: Duration = Duration::from_secs(180);
