@@ -12,6 +12,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::commands::check_config::CheckConfig;
 use crate::commands::completions::Completions;
+use crate::commands::healthcheck::Healthcheck;
+use crate::commands::inbox::Inbox;
 use crate::commands::man::ManPages;
 use crate::commands::serve::Serve;
 use crate::config;
@@ -51,6 +53,8 @@ impl GlobalFlags {
 enum Command {
     Serve(Box<Serve>),
     CheckConfig(Box<CheckConfig>),
+    Inbox(Box<Inbox>),
+    Healthcheck(Healthcheck),
     Completions(Completions),
     Man(ManPages),
 }
@@ -60,6 +64,8 @@ impl Command {
         match self {
             Self::Serve(command) => command.run(global),
             Self::CheckConfig(command) => command.run(global),
+            Self::Inbox(command) => command.run(global),
+            Self::Healthcheck(command) => command.run(global),
             Self::Completions(command) => command.run(),
             Self::Man(command) => command.run(),
         }

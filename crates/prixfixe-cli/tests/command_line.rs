@@ -3,7 +3,15 @@
 
 use std::process::{Command, Output};
 
-const SUBCOMMANDS: [&str; 4] = ["serve", "check-config", "completions", "man"];
+const SUBCOMMANDS: [&str; 6] = [
+    "serve",
+    "check-config",
+    "inbox",
+    "healthcheck",
+    "completions",
+    "man",
+];
+const INBOX: [&str; 5] = ["list", "show", "export", "delete", "search"];
 
 #[test]
 fn no_argument_prints_help() {
@@ -25,6 +33,14 @@ fn every_subcommand_has_help_with_an_example() {
         assert!(help.contains(&format!("prixfixe {subcommand}")), "{help}");
         assert!(help.contains("Example"), "{help}");
         assert!(help.contains("--config <FILE>"), "{help}");
+    }
+    for subcommand in INBOX {
+        let help = text(&prixfixe(&["inbox", subcommand, "--help"]).stdout);
+        assert!(
+            help.contains(&format!(": prixfixe inbox {subcommand}")),
+            "{help}"
+        );
+        assert!(help.contains("--store <DIR>"), "{help}");
     }
 }
 

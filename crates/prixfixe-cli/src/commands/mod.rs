@@ -2,5 +2,7 @@
 
 pub(crate) mod check_config;
 pub(crate) mod completions;
+pub(crate) mod healthcheck;
+pub(crate) mod inbox;
 pub(crate) mod man;
 pub(crate) mod serve;
