@@ -40,7 +40,7 @@ impl StoreHandler {
                 Ok(Some(octets)) => incoming.write(octets).await?,
                 Ok(None) => break,
                 // The client was told by the server itself; dropping `incoming` leaves nothing.
-                Err(_) => return Ok(Refusal::try_later().into()),
+                Err(error) => return Ok(Refusal::from(error).into()),
             }
         }
         let details = self.details(client, envelope, body);

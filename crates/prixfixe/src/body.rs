@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use prixfixe_proto::{BareNewline, BodyFacts, BodyFault, Progress, Step};
+use prixfixe_proto::{BareNewline, BodyFacts, BodyFault, Progress, Refusal, Step};
 
 use crate::{
     CommitPoint,
@@ -39,6 +39,13 @@ pub enum BodyError {
     /// The client went away, was too slow, or the server is stopping.
     #[error("the client is gone")]
     Lost,
+}
+
+/// For handlers that pass the error on with `?`; what is answered then goes nowhere.
+impl From<BodyError> for Refusal {
+    fn from(_: BodyError) -> Self {
+        Self::try_later()
+    }
 }
 
 /// How far a body has come.

@@ -53,6 +53,25 @@ pub trait Handler: Send + Sync + 'static {
     /// message survives a crash.
     ///
     /// It may answer early; what is left of the body is then read and dropped.
+    ///
+    /// A handler that stores in another thread asks [`Body::commit_point`] there, just before it
+    /// commits, so that a message which the client was told to send again is not stored too:
+    ///
+    /// ```
+    /// # use prixfixe::{Body, MessageVerdict, Refusal};
+    /// # fn store(_: Vec<u8>) -> std::io::Result<()> { Ok(()) }
+    /// async fn keep(body: &mut Body<'_>) -> Result<(), Refusal> {
+    ///     let content = body.read_to_end(usize::MAX).await?;
+    ///     let commit_point = body.commit_point();
+    ///     let stored = tokio::task::spawn_blocking(move || {
+    ///         if commit_point.enter() { store(content) } else { Ok(()) }
+    ///     });
+    ///     match stored.await {
+    ///         Ok(Ok(())) => Ok(()),
+    ///         _ => Err(Refusal::try_later()),
+    ///     }
+    /// }
+    /// ```
     fn message(
         &self,
         client: &Client,

@@ -27,7 +27,7 @@ pub(crate) struct Listener {
 #[derive(Debug)]
 pub(crate) enum ListenerSocket {
     Tcp(std::net::TcpListener),
-    Unix(std::os::unix::net::UnixListener, Option<Arc<SocketFile>>),
+    Unix(Option<Arc<SocketFile>>, std::os::unix::net::UnixListener),
 }
 
 /// The same, registered with the runtime it is used on.
@@ -35,8 +35,9 @@ pub(crate) enum ListenerSocket {
 pub(crate) enum Acceptor {
     Tcp(TcpListener),
     Unix {
-        listener: UnixListener,
+        /// Dropped first: once the socket is closed, the path may be another server's already.
         _file: Option<Arc<SocketFile>>,
+        listener: UnixListener,
     },
 }
 
@@ -109,13 +110,13 @@ impl ListenerSocket {
         file: Option<Arc<SocketFile>>,
     ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
-        Ok(Self::Unix(listener, file))
+        Ok(Self::Unix(file, listener))
     }
 
     pub(crate) fn try_clone(&self) -> io::Result<Self> {
         Ok(match self {
             Self::Tcp(listener) => Self::Tcp(listener.try_clone()?),
-            Self::Unix(listener, file) => Self::Unix(listener.try_clone()?, file.clone()),
+            Self::Unix(file, listener) => Self::Unix(file.clone(), listener.try_clone()?),
         })
     }
 
@@ -123,7 +124,7 @@ impl ListenerSocket {
     pub(crate) fn register(self) -> io::Result<Acceptor> {
         Ok(match self {
             Self::Tcp(listener) => Acceptor::Tcp(TcpListener::from_std(listener)?),
-            Self::Unix(listener, file) => Acceptor::Unix {
+            Self::Unix(file, listener) => Acceptor::Unix {
                 listener: UnixListener::from_std(listener)?,
                 _file: file,
             },

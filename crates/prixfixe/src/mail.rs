@@ -8,7 +8,7 @@ use std::{
 
 use prixfixe_proto::{BodyFacts, Envelope, ForwardPath, MessageVerdict, QueueId, Refusal, Verdict};
 
-use crate::{Body, BodyError, Client, Handler};
+use crate::{Body, Client, Handler};
 
 /// A whole message in memory.
 #[derive(Debug, Clone)]
@@ -76,9 +76,7 @@ where
         // The session refuses what exceeds the message size, so this needs no limit of its own.
         let content = match body.read_to_end(usize::MAX).await {
             Ok(content) => content,
-            Err(BodyError::Refused(_) | BodyError::TooLong(_) | BodyError::Lost) => {
-                return Refusal::try_later().into();
-            }
+            Err(error) => return Refusal::from(error).into(),
         };
         let mail = Mail {
             client: client.clone(),

@@ -33,6 +33,8 @@ pub(crate) async fn receive<H: Handler>(connection: &mut Connection<'_, H>) -> R
     let from = from.as_deref();
     let peer = client.peer.map(tracing::field::display);
     let limit = channel.session.config().timeouts.message_verdict;
+    // The client waits for the 354; the handler may have slow work before its first chunk.
+    channel.flush().await?;
     let (patience, commit_point) = (Patience::new(start), OnceLock::new());
     let mut body = Body::new(channel, &patience, &commit_point);
 

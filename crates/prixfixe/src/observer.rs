@@ -50,7 +50,7 @@ pub enum Event {
     },
     /// A client went away or was cut off inside of a body.
     BodyLost,
-    /// A message was accepted and the 250 written.
+    /// A message was accepted; its 250 is about to be written.
     MessageAccepted {
         /// Octets of the body.
         size: u64,

@@ -8,7 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use prixfixe_proto::{Config, Domain, Refusal, SessionFacts};
@@ -21,6 +21,7 @@ use crate::{
     session_config::SessionConfig,
     shutdown::{Phase, Shutdown},
     stream::Stream,
+    timer::now,
 };
 
 /// How long accepting pauses when it fails: descriptors come back when sessions end, and trying
@@ -214,7 +215,7 @@ impl Server {
     pub fn addresses(&self) -> Vec<BoundAddress> {
         let address = |listener: &Listener| match &listener.socket {
             ListenerSocket::Tcp(socket) => socket.local_addr().ok().map(BoundAddress::Tcp),
-            ListenerSocket::Unix(socket, _) => {
+            ListenerSocket::Unix(_, socket) => {
                 let path = socket.local_addr().ok();
                 let path = path.and_then(|a| a.as_pathname().map(Path::to_owned));
                 Some(BoundAddress::Unix(path))
@@ -340,7 +341,7 @@ pub(crate) fn take_on<H: Handler>(
         // Only uniqueness counts, so no order with anything else is needed.
         session: SessionId(shared.sessions.fetch_add(1, Ordering::Relaxed)),
         peer,
-        since: Instant::now(),
+        since: now(),
         connected_at: SystemTime::now(),
         helo: None,
         extended: false,

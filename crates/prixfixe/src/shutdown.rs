@@ -121,10 +121,10 @@ pub(crate) struct Permit(Arc<Shutdown>);
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        // Release pairs with `all_left`: who sees nobody left sees what they did.
-        if self.0.connections.fetch_sub(1, Ordering::Release) == 1
-            && self.0.phase() > Phase::Running
-        {
+        // Release pairs with `all_left`: who sees nobody left sees what they did. The last one
+        // always notifies, whatever phase it sees: were it to look, it could miss a stop that has
+        // begun meanwhile.
+        if self.0.connections.fetch_sub(1, Ordering::Release) == 1 {
             self.0.last_left.notify_one();
         }
     }
