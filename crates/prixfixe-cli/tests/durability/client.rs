@@ -2,6 +2,8 @@
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::Duration;
 
 use crate::WATCHDOG;
 
@@ -77,6 +79,10 @@ impl Client {
         for piece in begin.chunks(PIECE) {
             *fate = Fate::Unfinished;
             self.send(piece)?;
+            if piece.len() == PIECE {
+                // A network takes its time, and bodies are under way while others are stored.
+                thread::sleep(PAUSE);
+            }
         }
         *fate = Fate::Unanswered;
         self.send(&[end, b".\r\n"].concat())?;
@@ -117,5 +123,7 @@ fn not_hung(error: io::Error) -> io::Error {
     error
 }
 
-/// Octets per write: small enough for a kill to find bodies that are under way.
+/// Octets per write, and the pause behind each: 3 MiB take about a tenth of a second, so that a
+/// kill finds bodies under way.
 const PIECE: usize = 16 * 1024;
+const PAUSE: Duration = Duration::from_micros(500);

@@ -9,10 +9,13 @@
     reason = "a test fails by panicking"
 )]
 
+mod aimed_kill;
 mod client;
 mod inspection;
+mod kill;
 mod load;
 mod message;
+mod ordeal;
 mod order;
 mod random;
 mod recording;
