@@ -9,7 +9,7 @@ use std::{
 };
 
 /// No reply takes nearly as long; without it a test would hang for ever.
-const WATCHDOG: Duration = Duration::from_secs(120);
+const WATCHDOG: Duration = Duration::from_secs(60);
 
 /// One connection.
 pub(crate) struct Client<S: Read> {
@@ -90,18 +90,24 @@ impl<S: Read + Write> Client<S> {
 
     /// One line of a reply without its CRLF; none when the server has closed the connection.
     pub(crate) fn line(&mut self) -> Option<String> {
+        self.try_line()
+            .unwrap_or_else(|error| panic!("no reply: {error}"))
+    }
+
+    /// The same, or an error when the server says nothing for as long as the watchdog waits.
+    pub(crate) fn try_line(&mut self) -> io::Result<Option<String>> {
         let mut line = Vec::new();
         match self.stream.read_until(b'\n', &mut line) {
-            Ok(0) => return None,
+            Ok(0) => return Ok(None),
             Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return None,
-            Err(error) => panic!("no reply: {error}"),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(None),
+            Err(error) => return Err(error),
         }
         let line = String::from_utf8_lossy(&line);
         let ended = line
             .strip_suffix("\r\n")
             .unwrap_or_else(|| panic!("half a line: {line:?}"));
-        Some(ended.to_owned())
+        Ok(Some(ended.to_owned()))
     }
 
     /// What comes until the server closes the connection.

@@ -1,0 +1,153 @@
+//! Real messages, if they are beside the repository: other projects' test data, which is not ours
+//! to publish. Each is stored as it was sent, octet by octet.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use prixfixe::BareNewline;
+use serde_json::Value;
+
+use crate::{
+    line_end_modes::{MODES, address, settings},
+    naive_body::NaiveBody,
+    server_process::{Server, store},
+    smtp_client::{Client, code, id, stuffed},
+    stored_mail,
+};
+
+/// The messages with CRLF alone, in all modes: nothing is refused, and nothing is changed.
+#[test]
+fn the_corpus_is_stored_as_it_is_sent() {
+    let Some(corpus) = Corpus::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start_with(folder.path(), &settings());
+    for mode in MODES {
+        let mut client = Client::greeted(address(&server, mode));
+        for (name, file) in corpus.files() {
+            let sent = wire(&file);
+            let reply = client.deliver("a@example.org", "b@example.com", &sent);
+            let mail = stored_mail::named(&store(folder.path()), id(&reply));
+            assert!(mail.body == sent, "{name} has changed ({mode:?})");
+            assert_eq!(mail.details.size, sent.len() as u64, "{name}");
+        }
+    }
+    let stored = stored_mail::all(&store(folder.path())).len();
+    assert_eq!(stored, corpus.names.len() * MODES.len());
+}
+
+/// The files as they are, with CR and LF of all kinds. Only CRLF ends a line.
+#[test]
+fn the_corpus_with_its_own_line_ends_is_treated_by_mode() {
+    let Some(corpus) = Corpus::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    // The files of Unix systems are one line.
+    let settings = format!("{}\n[limits]\ntext_line = \"off\"\n", settings());
+    let server = Server::start_with(folder.path(), &settings);
+    let mut refused = 0;
+    for mode in MODES {
+        let mut client = Client::greeted(address(&server, mode));
+        for (name, file) in corpus.files() {
+            let model = NaiveBody::of(&stuffed(&file), mode).unwrap();
+            let reply = client.deliver("a@example.org", "b@example.com", &file);
+            if mode == BareNewline::Reject && model.bare_newline {
+                assert_eq!(code(&reply), 550, "{name}");
+                refused += 1;
+                continue;
+            }
+            let mail = stored_mail::named(&store(folder.path()), id(&reply));
+            assert!(mail.body == model.octets, "{name} has changed ({mode:?})");
+            let marks = mail.details.marks;
+            assert_eq!(marks.bare_newline, model.bare_newline, "{name} ({mode:?})");
+        }
+    }
+    assert!(refused > 0, "the corpus has bare line ends");
+    let stored = stored_mail::all(&store(folder.path())).len();
+    assert_eq!(stored, corpus.names.len() * MODES.len() - refused);
+}
+
+/// The conversion is that of the corpus's own list.
+#[test]
+fn the_corpus_travels_as_its_list_says() {
+    let Some(corpus) = Corpus::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let list = fs::read_to_string(corpus.folder.join("manifest.jsonl")).unwrap();
+    let mut sums = String::new();
+    for line in list.lines() {
+        let entry: Value = serde_json::from_str(line).unwrap();
+        let name = entry["file"].as_str().unwrap();
+        fs::write(folder.path().join(name), wire(&corpus.read(name))).unwrap();
+        let sum = entry["wire_sha256"].as_str().unwrap();
+        writeln!(sums, "{sum}  {name}").unwrap();
+    }
+    let mut check = Command::new("sha256sum")
+        .args(["--check", "--strict", "--quiet"])
+        .current_dir(folder.path())
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    check
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(sums.as_bytes())
+        .unwrap();
+    assert!(check.wait().unwrap().success());
+}
+
+/// A folder of messages.
+struct Corpus {
+    folder: PathBuf,
+    names: Vec<String>,
+}
+
+impl Corpus {
+    /// The corpus beside the repository; without it the test has nothing to do, and says so.
+    fn find() -> Option<Self> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus");
+        let Ok(entries) = fs::read_dir(folder.join("eml")) else {
+            println!("skipped: there is no ../shared/corpus beside the repository");
+            return None;
+        };
+        let name = |entry: std::io::Result<fs::DirEntry>| {
+            entry.unwrap().file_name().into_string().unwrap()
+        };
+        let mut names: Vec<_> = entries.map(name).collect();
+        names.sort();
+        assert!(!names.is_empty(), "the corpus is empty");
+        Some(Self { folder, names })
+    }
+
+    fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.folder.join("eml").join(name)).unwrap()
+    }
+
+    fn files(&self) -> impl Iterator<Item = (&str, Vec<u8>)> {
+        self.names
+            .iter()
+            .map(|name| (name.as_str(), self.read(name)))
+    }
+}
+
+/// A file as a mail program sends it: each CRLF, CR and LF is a CRLF, and one stands at the end.
+fn wire(file: &[u8]) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(file.len() + file.len() / 20);
+    let mut octets = file.iter().peekable();
+    while let Some(&octet) = octets.next() {
+        if octet == b'\r' {
+            octets.next_if(|next| **next == b'\n');
+        }
+        match octet {
+            b'\r' | b'\n' => lines.extend_from_slice(b"\r\n"),
+            _ => lines.push(octet),
+        }
+    }
+    if !lines.ends_with(b"\r\n") {
+        lines.extend_from_slice(b"\r\n");
+    }
+    lines
+}
