@@ -73,3 +73,28 @@ const CACHE_KIB: i64 = 2048;
 /// How long to wait for another process that is writing. It holds the lock for milliseconds at a
 /// time, so this passes only when it is stuck; the deadline for a verdict is far longer.
 pub(crate) const BUSY_WAIT: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_are_set_up_for_durability_unless_a_test_asks_otherwise() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("db");
+        std::fs::write(&file, "").unwrap();
+        for (durability, synchronous) in [(Durability::Full, 2), (Durability::Off, 0)] {
+            let database = Database::new(file.clone(), durability);
+            let connection = database.open_to_write().unwrap();
+            assert!(enable_wal(&connection).unwrap());
+            for (pragma, expected) in [
+                ("synchronous", synchronous),
+                ("wal_autocheckpoint", 0),
+                ("page_size", 8192),
+            ] {
+                let found = connection.pragma_query_value(None, pragma, |row| row.get(0));
+                assert_eq!(found, Ok(expected), "{pragma}");
+            }
+        }
+    }
+}

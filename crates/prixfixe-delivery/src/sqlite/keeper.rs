@@ -134,18 +134,19 @@ impl Task {
                 Ok(Signal::Copy) => {
                     self.copy();
                     self.busy.replace(false);
+                    self.tell_writer(Request::Wake);
                 }
                 Ok(Signal::Failing) => {}
-                Err(RecvTimeoutError::Timeout) => self.ask_for_probe(),
+                Err(RecvTimeoutError::Timeout) => self.tell_writer(Request::Probe),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
-    fn ask_for_probe(&self) {
+    fn tell_writer(&self, request: Request) {
         if let Some(queue) = self.queue.upgrade() {
-            // A full queue needs no probe: the messages in it will show whether writing works.
-            let _ = queue.try_send(Request::Probe);
+            // A full queue keeps the writer awake, and shows it whether writing works.
+            let _ = queue.try_send(request);
         }
     }
 

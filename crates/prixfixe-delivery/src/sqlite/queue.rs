@@ -15,7 +15,7 @@ pub(crate) enum Request {
     Work(Work),
     /// Find out whether the disk works again.
     Probe,
-    /// Look at the uploads that were given up.
+    /// Look at the uploads that were given up, and at the log.
     Wake,
     /// End: do all that is queued, then answer.
     Close(oneshot::Sender<()>),

@@ -5,6 +5,9 @@
 //! copies, the writer has added more meanwhile. So the work is shared. The keeper's thread copies
 //! the bulk beside the commits, round after round, each shorter than the last; when what remains
 //! is small, the writer copies that between two commits, and its next commit starts the log over.
+//!
+//! While the log is long, the keeper sets the pace of large messages: their chunks are answered
+//! when its round ends, so that it gains on them, and small messages never have to wait for it.
 
 use std::time::Duration;
 
@@ -23,12 +26,25 @@ pub(crate) struct WalWatch {
     /// The size up to which the log is not forced again, because somebody reads an old snapshot
     /// and the log cannot start over; 0 if nobody does.
     tolerated_bytes: u64,
+    is_long: bool,
 }
 
 impl WalWatch {
     /// About so many bytes are being written.
     pub(crate) fn add(&mut self, bytes: u64) {
         self.unmeasured_bytes += bytes;
+    }
+
+    /// Whether large messages should wait for the keeper.
+    pub(crate) fn is_long(&self) -> bool {
+        self.is_long
+    }
+
+    /// The keeper has ended a round: if the log was long, the next look comes at once.
+    pub(crate) fn look_again(&mut self) {
+        if self.is_long {
+            self.unmeasured_bytes = MEASURE_EVERY_BYTES;
+        }
     }
 
     /// Called between two commits: does, or has the keeper do, what keeps the log bounded.
@@ -46,6 +62,7 @@ impl WalWatch {
             return;
         };
         condition.set_wal_bytes(size.used_bytes);
+        self.is_long = size.used_bytes >= LONG_BYTES && self.tolerated_bytes == 0;
         match size.step(keeper.is_busy()) {
             WalStep::Nothing => {}
             WalStep::Copy => keeper.copy(),
@@ -139,6 +156,9 @@ const COPY_BYTES: u64 = 4 << 20;
 /// The size from which the log should start over. Together with the bound it is what a start
 /// after a crash has to read, and what the log takes of the disk.
 const TURN_BYTES: u64 = 16 << 20;
+/// The size from which large messages wait: rounds of the keeper are then long in coming to an
+/// end, and the bound is still far.
+const LONG_BYTES: u64 = 24 << 20;
 /// A rest that the writer copies within a few milliseconds.
 const REST_BYTES: u64 = 1 << 20;
 /// The size beyond which commits wait for the checkpoint.

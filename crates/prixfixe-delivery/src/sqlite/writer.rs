@@ -43,6 +43,9 @@ pub(crate) struct WriterState {
     /// A request that ended a batch and comes next.
     deferred: Option<Request>,
     log: WalWatch,
+    /// Chunks that are stored and not yet answered, at most one for each large message: the log
+    /// is long.
+    held: Vec<oneshot::Sender<Result<(), StoreError>>>,
     disk_checked: Option<Instant>,
     disk_is_low: bool,
     /// Removing chunks failed, and is left until a write has worked.
@@ -62,7 +65,7 @@ impl Writer {
                     self.store(&mut batch);
                 }
                 Request::Probe => self.probe(),
-                Request::Wake => {}
+                Request::Wake => self.state.log.look_again(),
                 Request::Close(done) => {
                     // What is in the queue is still handed out, then it ends.
                     self.queue.close();
@@ -70,6 +73,7 @@ impl Writer {
                 }
             }
             self.remove_given_up();
+            self.look_after_log();
         }
         self.end(closers);
     }
@@ -130,7 +134,7 @@ impl Writer {
                 .for_each(|work| self.fail(work, StoreError::Full));
         }
         match self.commit(batch) {
-            Ok(()) => batch.drain(..).for_each(answer),
+            Ok(()) => batch.drain(..).for_each(|work| self.answer(work)),
             Err(error) if batch.len() == 1 || error.concerns_all() => {
                 batch
                     .drain(..)
@@ -138,9 +142,6 @@ impl Writer {
             }
             Err(_) => self.store_singly(batch),
         }
-        self.state
-            .log
-            .look_after(&self.connection, &self.keeper, &self.shared.condition);
     }
 
     /// One of several messages was refused; each gets a transaction of its own, so that it
@@ -153,7 +154,7 @@ impl Writer {
                 Some(error) => Err(StoreError::clone(error)),
             };
             match stored {
-                Ok(()) => answer(work),
+                Ok(()) => self.answer(work),
                 Err(error) => {
                     if error.concerns_all() {
                         store_fails = Some(error.clone());
@@ -240,6 +241,30 @@ impl Writer {
         }
     }
 
+    fn answer(&mut self, work: Work) {
+        // Whoever asked may have stopped waiting; the message is stored all the same.
+        match work {
+            Work::Chunk(chunk) if self.state.log.is_long() && self.keeper.is_busy() => {
+                self.state.held.push(chunk.reply);
+            }
+            Work::Chunk(chunk) => drop(chunk.reply.send(Ok(()))),
+            Work::Message(message) => {
+                drop(message.reply.send(message.id.ok_or(StoreError::Incomplete)));
+            }
+        }
+    }
+
+    /// Keeps the log bounded, and answers the chunks that waited for the keeper.
+    fn look_after_log(&mut self) {
+        if !self.state.held.is_empty() && !self.keeper.is_busy() {
+            for chunk in self.state.held.drain(..) {
+                drop(chunk.send(Ok(())));
+            }
+        }
+        let log = &mut self.state.log;
+        log.look_after(&self.connection, &self.keeper, &self.shared.condition);
+    }
+
     /// Ends the store: nothing is queued any more, and all that was is answered.
     fn end(self, closers: Vec<oneshot::Sender<()>>) {
         let Self {
@@ -262,16 +287,6 @@ impl Writer {
         for closer in closers {
             // Whoever asked may have stopped waiting.
             let _ = closer.send(());
-        }
-    }
-}
-
-fn answer(work: Work) {
-    // Whoever asked may have stopped waiting; the message is stored all the same.
-    match work {
-        Work::Chunk(chunk) => drop(chunk.reply.send(Ok(()))),
-        Work::Message(message) => {
-            drop(message.reply.send(message.id.ok_or(StoreError::Incomplete)));
         }
     }
 }
