@@ -17,6 +17,8 @@ mod load;
 mod message;
 mod ordeal;
 mod order;
+mod power_cut;
+mod power_cut_disk;
 mod random;
 mod recording;
 mod server;
