@@ -43,7 +43,7 @@ section! {
 section! {
     /// Logins.
     pub(crate) struct AuthKeys: Table("auth") {
-        /// The file with users and their passwords, as `prixfixe passwd` writes it.
+        /// The file with users and their passwords.
         password_file: Option<FilePath> = unset, Later(AUTH);
     }
 }
