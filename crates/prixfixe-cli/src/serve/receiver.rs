@@ -17,7 +17,8 @@ use crate::{
     serve::{
         admin::{AdminListener, Readiness},
         inherited::{Inherited, InheritedSockets},
-        signals, summary,
+        signals::Signals,
+        summary,
     },
 };
 
@@ -48,7 +49,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), RunError> {
     match settings.receiver.destination.as_slice() {
         [Destination::Discard] => run_with(
             settings,
-            &server,
+            server,
             admin,
             AcceptFor::new(recipients, Discard::new()),
             None,
@@ -64,30 +65,38 @@ pub(crate) fn run(settings: &Settings) -> Result<(), RunError> {
             }
             let store = opened.store;
             let handler = AcceptFor::new(recipients, StoreHandler::new(store.clone(), domain));
-            run_with(settings, &server, admin, handler, Some(store))
+            run_with(settings, server, admin, handler, Some(store))
         }
     }
 }
 
 fn run_with<H: Handler>(
     settings: &Settings,
-    server: &Server,
+    server: Server,
     admin: Option<AdminListener>,
     handler: H,
     store: Option<SqliteStore>,
 ) -> Result<(), RunError> {
-    for line in summary::lines(settings, &server.addresses()) {
-        tracing::info!("{line}");
-    }
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
+    // Before anybody knows that the server is there, so that no stop is a disorderly one.
+    let mut signals = {
+        let _runtime = runtime.enter();
+        Signals::catch()?
+    };
+    for line in summary::lines(settings, &server.addresses()) {
+        tracing::info!("{line}");
+    }
     let handler = Arc::new(handler);
     let workers = (0..worker_count(settings))
         .map(|number| start_worker(number, server.try_clone()?, Arc::clone(&handler)))
         .collect::<io::Result<Vec<_>>>()?;
     drop(handler);
     let shutdown = server.shutdown_handle();
+    // The sockets are the workers' now: one more owner would keep them open through the drain,
+    // and who connected then would wait for a greeting in vain.
+    drop(server);
     let accepting = {
         let shutdown = shutdown.clone();
         Arc::new(move || shutdown.is_running())
@@ -106,7 +115,7 @@ fn run_with<H: Handler>(
                 }
             });
         }
-        let signal = signals::stop().await?;
+        let signal = signals.stop().await;
         tracing::info!(signal, "stopping: waiting for transactions to end");
         shutdown.drain();
         let mut failed = None;
