@@ -7,6 +7,8 @@ use std::{
     thread,
 };
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::server_process::WATCHDOG;
 
 /// A command for a program that the tests need. Debian keeps some in folders of the administrator.
@@ -44,14 +46,13 @@ fn finish(mut child: Child, name: &str, input: &[u8]) -> Output {
     // Who does not read its input may have ended.
     let _ = child.stdin.take().map(|mut stdin| stdin.write_all(input));
     let (sender, receiver) = mpsc::channel();
-    let id = child.id().to_string();
+    let id = Pid::from_child(&child);
     thread::spawn(move || sender.send(child.wait_with_output()));
     match receiver.recv_timeout(WATCHDOG) {
         Ok(output) => output.unwrap(),
         Err(_) => {
-            let _ = Command::new("sh")
-                .args(["-c", "kill -KILL $0", &id])
-                .status();
+            // It may have ended just now.
+            let _ = kill_process(id, Signal::KILL);
             panic!("{name} does not end");
         }
     }

@@ -11,6 +11,8 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::{Pid, Signal, kill_process};
+
 /// Settings that listen on a free port.
 pub(crate) const LISTEN: &str = "listen = [\"127.0.0.1:0\"]\n";
 
@@ -81,11 +83,11 @@ impl Server {
 
     /// Asks it to stop, as a service manager does.
     pub(crate) fn terminate(&self) {
-        let id = self.id().to_string();
-        let status = Command::new("sh")
-            .args(["-c", "kill -TERM $0", &id])
-            .status();
-        assert!(status.unwrap().success(), "no signal could be sent");
+        self.signal(Signal::TERM);
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
     }
 
     /// Waits until it has ended.
@@ -150,6 +152,8 @@ pub(crate) fn command(folder: &Path, settings: &str) -> Command {
         .arg(store(folder))
         .arg("--admin")
         .arg(format!("unix:{}", admin_socket(folder).display()))
+        // However full the disk is on which the tests run.
+        .args(["--set", "store.min_free_disk=off"])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped());

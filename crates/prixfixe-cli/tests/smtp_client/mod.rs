@@ -19,7 +19,11 @@ pub(crate) struct Client<S: Read> {
 impl Client<TcpStream> {
     /// Connects, and leaves the banner to be read.
     pub(crate) fn connect(address: &str) -> Self {
-        let stream = TcpStream::connect(address).unwrap_or_else(|e| panic!("{address}: {e}"));
+        Self::over(TcpStream::connect(address).unwrap_or_else(|e| panic!("{address}: {e}")))
+    }
+
+    /// The same on a connection that is there already.
+    pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(WATCHDOG)).unwrap();
         stream.set_write_timeout(Some(WATCHDOG)).unwrap();
         // Each write is a segment of its own, as the test cuts it.
