@@ -67,8 +67,8 @@ pub(crate) async fn serve<H: Handler>(
     });
 }
 
-/// Logs the end of a session. One that delivered its mail in order is told by the events of its
-/// messages, and one that said nothing is a health check; neither needs an operator.
+/// Logs the end of a session. What happened in one that went in order was logged when it did, and
+/// one in which nothing did is a health check.
 fn log_end(client: &Client, facts: &SessionFacts, end: SessionEnd) {
     let (session, messages, errors) = (client.session, facts.messages, facts.errors);
     let (peer, end_name) = (client.peer.map(tracing::field::display), end.as_str());
@@ -76,8 +76,7 @@ fn log_end(client: &Client, facts: &SessionFacts, end: SessionEnd) {
         end,
         SessionEnd::Disconnected | SessionEnd::Closed(CloseReason::Quit)
     );
-    let silent = client.helo.is_none() && errors == 0;
-    if in_order && (messages > 0 || silent) {
+    if in_order && errors == 0 {
         tracing::debug!(%session, peer, end = end_name, messages, errors, "session ended");
     } else {
         tracing::info!(%session, peer, end = end_name, messages, errors, "session ended");
@@ -228,7 +227,10 @@ impl<H: Handler> Connection<'_, H> {
         let verdict = match answer {
             Answer::Given(verdict) => {
                 if let Verdict::Refuse(refusal) = &verdict {
-                    let code = refusal.code();
+                    let (code, peer) = (refusal.code(), self.client.peer);
+                    let peer = peer.map(tracing::field::display);
+                    tracing::info!(session = %self.client.session, peer, stage = stage.as_str(),
+                        reply = %refusal, "refused");
                     self.observer.observe(&Event::Refused { stage, code });
                 }
                 verdict
