@@ -11,6 +11,7 @@
 
 mod aimed_kill;
 mod client;
+mod disk_full;
 mod inspection;
 mod kill;
 mod load;
@@ -20,8 +21,11 @@ mod order;
 mod power_cut;
 mod power_cut_disk;
 mod random;
+mod read_only;
 mod recording;
+mod refused_start;
 mod server;
+mod small_disk;
 mod strace;
 
 use std::time::Duration;

@@ -13,7 +13,7 @@ use crate::{inspection, long_form, message, strace};
 
 #[test]
 fn each_250_leaves_after_a_sync_of_all_that_it_promises() {
-    let (events, fates) = record(None);
+    let (events, fates) = record(None, count());
     let violations = violations(&events, &fates);
     assert!(
         violations.is_empty(),
@@ -24,12 +24,16 @@ fn each_250_leaves_after_a_sync_of_all_that_it_promises() {
 
 #[test]
 fn without_syncs_the_check_finds_each_250_wanting() {
-    let (events, fates) = record(Some("sync-off"));
+    let (events, fates) = record(Some("sync-off"), count());
     assert_eq!(violations(&events, &fates).len(), fates.len());
 }
 
-/// Has many clients deliver to a recorded server, all of it with success.
-pub(crate) fn record(fault: Option<&str>) -> (Vec<Event>, Fates) {
+fn count() -> u32 {
+    if long_form() { 1000 } else { 250 }
+}
+
+/// Has many clients deliver so many messages to a recorded server, all with success.
+pub(crate) fn record(fault: Option<&str>, count: u32) -> (Vec<Event>, Fates) {
     let place = tempfile::tempdir().unwrap();
     let (folder, file) = (place.path().join("data"), place.path().join("calls"));
     let mut launch = Launch::at(&folder).recorded_to(&file);
@@ -37,7 +41,6 @@ pub(crate) fn record(fault: Option<&str>) -> (Vec<Event>, Fates) {
         launch = launch.fault(fault);
     }
     let server = launch.start();
-    let count = if long_form() { 1000 } else { 250 };
     let load = Load::start(server.address(), &Arc::new(AtomicU32::new(0)), count);
     let fates = load.finish();
     server.stop();

@@ -17,7 +17,7 @@ use crate::recording::{Call, Event};
 
 #[test]
 fn each_power_cut_leaves_each_acknowledged_message() {
-    let (events, fates) = record(None);
+    let (events, fates) = record(None, MESSAGES);
     if let Err(loss) = cut_often(&events.iter().collect::<Vec<_>>(), &fates) {
         panic!("{loss}");
     }
@@ -25,7 +25,7 @@ fn each_power_cut_leaves_each_acknowledged_message() {
 
 #[test]
 fn without_syncs_some_power_cut_shows_a_loss() {
-    let (events, fates) = record(Some("sync-off"));
+    let (events, fates) = record(Some("sync-off"), MESSAGES);
     let loss = cut_often(&events.iter().collect::<Vec<_>>(), &fates).unwrap_err();
     println!("found, as it must be: {loss}");
 }
@@ -35,7 +35,7 @@ fn without_syncs_some_power_cut_shows_a_loss() {
 /// which keep names.
 #[test]
 fn without_the_syncs_of_one_file_some_power_cut_shows_a_loss() {
-    let (events, fates) = record(None);
+    let (events, fates) = record(None, MESSAGES);
     let answers = |event: &&Event| event.acknowledged_ids().next().is_some();
     let first_answer = events.iter().find(answers).expect("a 250").start;
     let is_dropped = |event: &Event, of: &str| match &event.call {
@@ -69,11 +69,8 @@ fn cut_often(events: &[&Event], fates: &Fates) -> Result<(), String> {
     for (instant, edge) in edges.iter().enumerate() {
         disk.step(*edge);
         // From the instant at which a 250 begins to leave, its client may have seen it.
-        let ids: Vec<String> = match edge.ends {
-            false => events[edge.event].acknowledged_ids().collect(),
-            true => Vec::new(),
-        };
-        for id in ids {
+        let begun = events.get(edge.event).filter(|_| !edge.ends);
+        for id in begun.into_iter().flat_map(|event| event.acknowledged_ids()) {
             let answered =
                 unanswered.extract_if(.., |_, fate| *fate == Fate::Acknowledged(id.clone()));
             known.extend(answered);
@@ -121,3 +118,6 @@ fn start_and_inspect(folder: &Path, fates: &Fates) -> Result<(), String> {
     runtime.block_on(opened.store.close());
     outcome
 }
+
+/// Enough for the log to be copied and started over, few enough to be written out at each cut.
+const MESSAGES: u32 = 250;

@@ -18,27 +18,24 @@ pub(crate) struct Launch<'a> {
     folder: &'a Path,
     fault: Option<&'a str>,
     recording: Option<&'a Path>,
-    settings: Vec<String>,
+    min_free_disk: &'a str,
+    listen: &'a str,
 }
 
 impl<'a> Launch<'a> {
     /// With its data in `folder`, however full the disk is, and nothing else unusual.
     pub(crate) fn at(folder: &'a Path) -> Self {
-        let settings = vec!["store.min_free_disk=off".to_owned()];
         Self {
             folder,
             fault: None,
             recording: None,
-            settings,
+            min_free_disk: "off",
+            listen: "127.0.0.1:0",
         }
     }
 
     /// With a fault of `src/serve/test_fault.rs`.
     pub(crate) fn fault(self, fault: &'a str) -> Self {
-        assert!(
-            cfg!(debug_assertions),
-            "a release build has no faults; run without --release"
-        );
         Self {
             fault: Some(fault),
             ..self
@@ -53,18 +50,29 @@ impl<'a> Launch<'a> {
         }
     }
 
-    pub(crate) fn set(mut self, setting: &str) -> Self {
-        self.settings.push(setting.to_owned());
-        self
+    pub(crate) fn listen(self, listen: &'a str) -> Self {
+        Self { listen, ..self }
+    }
+
+    pub(crate) fn min_free_disk(self, min_free_disk: &'a str) -> Self {
+        Self {
+            min_free_disk,
+            ..self
+        }
     }
 
     /// Starts it and waits until it listens.
     pub(crate) fn start(self) -> Server {
+        let faulty = self.fault.is_some();
         let mut server = self.spawn();
-        server.address = match server.wait_for_log("listening on ") {
-            Some(line) => address_in(&line).expect("the start-up summary names the address"),
-            None => panic!("the server has not started:\n{}", server.log.join("\n")),
+        let line = server.wait_for_log("listening on ");
+        let log = server.log.join("\n");
+        let Some(line) = line else {
+            panic!("the server has not started:\n{log}")
         };
+        server.address = address_in(&line).expect("the start-up summary names the address");
+        let admitted = log.contains("TEST_PRIXFIXE_FAULT");
+        assert_eq!(admitted, faulty, "only debug builds have faults:\n{log}");
         server
     }
 
@@ -85,7 +93,7 @@ impl<'a> Launch<'a> {
             .args([
                 "serve",
                 "--listen",
-                "127.0.0.1:0",
+                self.listen,
                 "--log-format",
                 "json",
                 "--store",
@@ -93,10 +101,9 @@ impl<'a> Launch<'a> {
             .arg(self.folder)
             .arg("--admin")
             .arg(format!("unix:{}", admin.display()))
+            .arg("--set")
+            .arg(format!("store.min_free_disk={}", self.min_free_disk))
             .envs(self.fault.map(|fault| ("TEST_PRIXFIXE_FAULT", fault)));
-        for setting in &self.settings {
-            command.args(["--set", setting]);
-        }
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())

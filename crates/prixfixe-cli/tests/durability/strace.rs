@@ -84,17 +84,17 @@ impl Reader {
         Some(Event {
             start,
             end,
-            call: self.call(line)?,
+            call: self.call(&line)?,
         })
     }
 
-    fn call(&mut self, line: Line) -> Option<Call> {
+    fn call(&mut self, line: &Line) -> Option<Call> {
         let Line {
             name,
             arguments,
             strings,
             result,
-        } = &line;
+        } = line;
         let number = |place: usize| arguments[place].parse::<usize>().unwrap();
         let first = path_of(&arguments[0]);
         match name.as_str() {
