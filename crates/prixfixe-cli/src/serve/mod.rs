@@ -1,6 +1,7 @@
 //! The running server: from settings to threads, and to an orderly end.
 
 mod admin;
+mod descriptors;
 mod inherited;
 pub(crate) mod log;
 pub(crate) mod receiver;

@@ -16,6 +16,7 @@ use crate::{
     config::{self, Auto, Destination, ListenAddress, Settings, Switch},
     serve::{
         admin::{AdminListener, Readiness},
+        descriptors,
         inherited::{Inherited, InheritedSockets},
         signals::Signals,
         summary,
@@ -42,6 +43,7 @@ pub(crate) enum RunError {
 /// Receives mail until a signal ends it.
 pub(crate) fn run(settings: &Settings) -> Result<(), RunError> {
     let domain: Domain = settings.receiver.domain.as_str().parse()?;
+    descriptors::raise_limit();
     // Ports first: who has the wrong port should not find a data folder made.
     let server = listen(settings, domain.clone())?;
     let admin = AdminListener::bind(&settings.admin.listen)?;
