@@ -8,7 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use prixfixe_proto::{Config, Domain, Refusal, SessionFacts};
@@ -27,6 +27,8 @@ use crate::{
 /// How long accepting pauses when it fails: descriptors come back when sessions end, and trying
 /// at once again would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often the log says so while it lasts: it can last for hours.
+const ACCEPT_WARNING_PAUSE: Duration = Duration::from_secs(60);
 
 /// An SMTP receiver, bound and ready to serve.
 #[derive(Debug)]
@@ -311,13 +313,14 @@ async fn accept_loop<H: Handler>(
     handler: &Arc<H>,
     shared: &Arc<Shared>,
 ) {
+    let mut warned = None;
     loop {
         tokio::select! {
             biased;
             () = shared.shutdown.reached(Phase::Draining) => break,
             accepted = acceptor.accept() => match accepted {
                 Ok((stream, peer)) => take_on(stream, peer, config, handler, shared),
-                Err(error) => accept_failed(&error, shared).await,
+                Err(error) => accept_failed(&error, &mut warned, shared).await,
             },
         }
     }
@@ -378,12 +381,15 @@ fn turn_away(stream: Stream, reason: RefusedConnection, shared: &Shared) {
     }
 }
 
-async fn accept_failed(error: &io::Error, shared: &Shared) {
+async fn accept_failed(error: &io::Error, warned: &mut Option<Instant>, shared: &Shared) {
     shared.settings.observer.observe(&Event::AcceptFailed);
     // Its client has gone already; the next one may be fine.
     if error.kind() == io::ErrorKind::ConnectionAborted {
         return;
     }
-    tracing::warn!(%error, "cannot accept connections; pausing");
+    if warned.is_none_or(|last| now() - last >= ACCEPT_WARNING_PAUSE) {
+        tracing::warn!(%error, "cannot accept connections; pausing");
+        *warned = Some(now());
+    }
     tokio::time::sleep(ACCEPT_PAUSE).await;
 }
