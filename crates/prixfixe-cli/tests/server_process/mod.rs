@@ -16,8 +16,14 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Settings that listen on a free port.
 pub(crate) const LISTEN: &str = "listen = [\"127.0.0.1:0\"]\n";
 
+/// The same for tests that wait for the log to say that a session has ended, which it does in any
+/// case only where something went wrong.
+pub(crate) fn logs_every_end() -> String {
+    format!("{LISTEN}[log]\nlevel = \"debug\"\n")
+}
+
 /// A test that hangs is ended after this; nothing that works takes nearly as long.
-pub(crate) const WATCHDOG: Duration = Duration::from_secs(120);
+pub(crate) const WATCHDOG: Duration = Duration::from_secs(60);
 
 /// A server under test.
 pub(crate) struct Server {
@@ -79,6 +85,11 @@ impl Server {
                 None => panic!("the server ended without {part:?} in its log"),
             }
         }
+    }
+
+    /// The log as far as a test has waited for it: all of it when the server has ended.
+    pub(crate) fn log(&self) -> &[String] {
+        &self.log.read
     }
 
     /// Asks it to stop, as a service manager does.
