@@ -19,7 +19,7 @@ pub(crate) struct SettingFlags {
     #[arg(long, value_name = "PATTERN")]
     recipients: Vec<String>,
 
-    /// Listen on IP:PORT, unix:PATH or inherited[:NAME]; repeat it for more
+    /// Listen on IP:PORT, unix:PATH, inherited or inherited:NAME; repeat it for more
     #[arg(long, value_name = "ADDRESS")]
     listen: Vec<String>,
 

@@ -14,8 +14,8 @@ use crate::{
 
 /// Receive mail
 ///
-/// Needs no file: without settings it listens on 127.0.0.1:2525 and [::1]:2525, accepts mail for
-/// everybody, relays none, and keeps it in ./prixfixe-data. SIGTERM or Ctrl-C lets transactions
+/// Needs no file: without settings it listens on port 2525 of the loopback addresses, accepts mail
+/// for everybody, relays none, and keeps it in ./prixfixe-data. SIGTERM or Ctrl-C lets transactions
 /// end, then it exits.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples: prixfixe serve\n          \
