@@ -20,7 +20,19 @@ pub(crate) fn program(name: &str) -> Command {
 }
 
 /// Runs a program with this input; it must succeed.
-pub(crate) fn run(command: &mut Command, input: &[u8]) -> Output {
+pub(crate) fn run(command: &mut Command, input: &[u8]) {
+    let output = outcome(command, input);
+    let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{out}{err}",
+        output.status
+    );
+}
+
+/// Runs a program with this input to whatever end.
+pub(crate) fn outcome(command: &mut Command, input: &[u8]) -> Output {
     let name = command.get_program().to_string_lossy().into_owned();
     command
         .stdin(Stdio::piped())
@@ -30,15 +42,7 @@ pub(crate) fn run(command: &mut Command, input: &[u8]) -> Output {
         ErrorKind::NotFound => panic!("{name} is not installed; run `cargo xtask setup`"),
         _ => panic!("{name}: {error}"),
     });
-    let output = finish(child, &name, input);
-    let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
-    let (out, err) = (text(&output.stdout), text(&output.stderr));
-    assert!(
-        output.status.success(),
-        "{name}: {}\n{out}{err}",
-        output.status
-    );
-    output
+    finish(child, &name, input)
 }
 
 /// Waits for the end of a program, but not for ever.

@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use crate::{
     message::{self, ENVELOPE},
-    program::{program, run},
+    program::{outcome, program, run},
     server_process::{LISTEN, Server, store},
     stored_mail,
 };
@@ -59,7 +59,7 @@ fn swaks_hears_that_a_recipient_is_unknown() {
     let folder = tempfile::tempdir().unwrap();
     let settings = format!("recipients = [\"example.net\"]\n{LISTEN}");
     let server = Server::start_with(folder.path(), &settings);
-    let output = swaks(&server, folder.path()).output().unwrap();
+    let output = outcome(&mut swaks(&server, folder.path()), b"");
     // Its documentation: 24 is an error of RCPT.
     assert_eq!(output.status.code(), Some(24));
     assert!(String::from_utf8_lossy(&output.stdout).contains("550 5.1.1"));
