@@ -10,7 +10,10 @@ use prixfixe_delivery::{
     AcceptFor, Discard, Recipients, StoreHandler,
     sqlite::{MinFreeDisk, OpenError, SqliteStore, StoreSettings},
 };
-use tokio::{runtime, sync::oneshot};
+use tokio::{
+    runtime,
+    sync::{Notify, oneshot},
+};
 
 use crate::{
     config::{self, Auto, Destination, ListenAddress, Settings, Switch},
@@ -90,9 +93,12 @@ fn run_with<H: Handler>(
     for line in summary::lines(settings, &server.addresses()) {
         tracing::info!("{line}");
     }
-    let handler = Arc::new(handler);
+    let (handler, any_ended) = (Arc::new(handler), Arc::new(Notify::new()));
     let workers = (0..worker_count(settings))
-        .map(|number| start_worker(number, server.try_clone()?, Arc::clone(&handler)))
+        .map(|number| {
+            let (server, handler) = (server.try_clone()?, Arc::clone(&handler));
+            start_worker(number, server, handler, Arc::clone(&any_ended))
+        })
         .collect::<io::Result<Vec<_>>>()?;
     drop(handler);
     let shutdown = server.shutdown_handle();
@@ -117,8 +123,15 @@ fn run_with<H: Handler>(
                 }
             });
         }
-        let signal = signals.stop().await;
-        tracing::info!(signal, "stopping: waiting for transactions to end");
+        tokio::select! {
+            signal = signals.stop() => {
+                tracing::info!(signal, "stopping: waiting for transactions to end");
+            }
+            // Better no server, which is noticed and restarted, than half of one.
+            () = any_ended.notified() => {
+                tracing::error!("stopping: a receiver thread has ended");
+            }
+        }
         shutdown.drain();
         let mut failed = None;
         for (thread, ended) in workers {
@@ -146,7 +159,12 @@ type Worker = (
     oneshot::Receiver<Result<(), String>>,
 );
 
-fn start_worker<H: Handler>(number: usize, server: Server, handler: H) -> io::Result<Worker> {
+fn start_worker<H: Handler>(
+    number: usize,
+    server: Server,
+    handler: H,
+    any_ended: Arc<Notify>,
+) -> io::Result<Worker> {
     let (end, ended) = oneshot::channel();
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
@@ -154,6 +172,7 @@ fn start_worker<H: Handler>(number: usize, server: Server, handler: H) -> io::Re
     let thread = thread::Builder::new()
         .name(format!("receiver-{number}"))
         .spawn(move || {
+            let _tell = NotifyOnDrop(any_ended);
             let outcome = runtime
                 .block_on(server.serve(handler))
                 .map_err(|error| error.to_string());
@@ -161,6 +180,15 @@ fn start_worker<H: Handler>(number: usize, server: Server, handler: H) -> io::Re
             let _ = end.send(outcome);
         })?;
     Ok((thread, ended))
+}
+
+/// Tells of the end of a thread, also of one by panic.
+struct NotifyOnDrop(Arc<Notify>);
+
+impl Drop for NotifyOnDrop {
+    fn drop(&mut self) {
+        self.0.notify_one();
+    }
 }
 
 fn worker_count(settings: &Settings) -> usize {
