@@ -61,6 +61,18 @@ impl AdminListener {
         Ok(Some(listener))
     }
 
+    /// Where it listens, with the real port.
+    pub(crate) fn address(&self) -> String {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().map(|a| a.to_string()),
+            Self::Unix(listener) => listener.local_addr().map(|a| match a.as_pathname() {
+                Some(path) => format!("unix:{}", path.display()),
+                None => "a socket without a name".to_owned(),
+            }),
+        }
+        .unwrap_or_else(|error| format!("a socket without an address: {error}"))
+    }
+
     /// Answers until `stop` is done.
     pub(crate) async fn serve(
         self,

@@ -46,7 +46,7 @@ pub(crate) enum RunError {
 /// Receives mail until a signal ends it.
 pub(crate) fn run(settings: &Settings) -> Result<(), RunError> {
     let domain: Domain = settings.receiver.domain.as_str().parse()?;
-    descriptors::raise_limit();
+    descriptors::raise_limit(settings.receiver.max_connections.get());
     // Ports first: who has the wrong port should not find a data folder made.
     let server = listen(settings, domain.clone())?;
     let admin = AdminListener::bind(&settings.admin.listen)?;
@@ -90,7 +90,7 @@ fn run_with<H: Handler>(
         let _runtime = runtime.enter();
         Signals::catch()?
     };
-    for line in summary::lines(settings, &server.addresses()) {
+    for line in summary::lines(settings, &server.addresses(), admin.as_ref()) {
         tracing::info!("{line}");
     }
     let (handler, any_ended) = (Arc::new(handler), Arc::new(Notify::new()));

@@ -1,16 +1,21 @@
 //! What a server says at its start: where it listens, for whom, where to, and what 250 means.
 
-use std::fmt::Write as _;
-
 use prixfixe::BoundAddress;
 
-use crate::config::{Destination, Settings};
+use crate::{
+    config::{Destination, Settings},
+    serve::admin::AdminListener,
+};
 
 /// Patterns that are named; of a longer list only the number is told.
 const PATTERNS_SHOWN: usize = 5;
 
 /// One line for each thing that an operator wants to be sure of.
-pub(crate) fn lines(settings: &Settings, addresses: &[BoundAddress]) -> Vec<String> {
+pub(crate) fn lines(
+    settings: &Settings,
+    addresses: &[BoundAddress],
+    admin: Option<&AdminListener>,
+) -> Vec<String> {
     let receiver = &settings.receiver;
     let listed: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     let patterns: Vec<String> = receiver
@@ -35,18 +40,15 @@ pub(crate) fn lines(settings: &Settings, addresses: &[BoundAddress]) -> Vec<Stri
             "the message is on stable storage and survives a power cut".to_owned(),
         ),
     };
-    let mut limits = String::new();
-    // Writing to a string cannot fail.
-    let _ = write!(
-        limits,
-        "{} connections, {} a message, {} recipients",
-        receiver.max_connections, receiver.max_message_size, receiver.max_recipients
-    );
+    let (connections, message) = (receiver.max_connections, receiver.max_message_size);
+    let recipients = receiver.max_recipients;
+    let health = admin.map_or_else(|| "nowhere".to_owned(), AdminListener::address);
     vec![
         format!("listening on {} as {}", listed.join(", "), receiver.domain),
         format!("accepting mail for {whom}"),
         format!("mail goes to {place}"),
         format!("250 means: {promise}"),
-        format!("limits: {limits}"),
+        format!("limits: {connections} connections, {message} a message, {recipients} recipients"),
+        format!("/healthz and /readyz are served on {health}"),
     ]
 }
