@@ -37,7 +37,7 @@ impl Serve {
                 return Ok(Outcome::Misused);
             }
         };
-        let _log = log::start(&loaded.settings.log);
+        let _log = log::start(&loaded.settings.log)?;
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }

@@ -1,25 +1,17 @@
 //! The log of a server, on standard error.
 
-use std::io::{self, BufWriter, IsTerminal};
+use std::io::{self, IsTerminal};
 
 use tracing::Level;
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::fmt;
 
-use crate::config::{Log, LogFormat, LogLevel};
-
-/// Lines that wait to be written. A log that nobody reads must not hold up mail, so beyond these
-/// lines are dropped; they take about 2 MiB.
-const LINES_MAX: usize = 8192;
-
-/// Writes what is left of the log when it is dropped.
-#[must_use]
-pub(crate) struct LogEnd {
-    _writer: WorkerGuard,
-}
+use crate::{
+    config::{Log, LogFormat, LogLevel},
+    serve::log_writer::{LogEnd, LogWriter},
+};
 
 /// Starts logging; from now on everybody's events go to standard error, by a thread of their own.
-pub(crate) fn start(settings: &Log) -> LogEnd {
+pub(crate) fn start(settings: &Log) -> io::Result<LogEnd> {
     let level = match settings.level {
         LogLevel::Error => Level::ERROR,
         LogLevel::Warn => Level::WARN,
@@ -33,11 +25,7 @@ pub(crate) fn start(settings: &Log) -> LogEnd {
         LogFormat::Human => true,
         LogFormat::Json => false,
     };
-    let (writer, end) = NonBlockingBuilder::default()
-        .buffered_lines_limit(LINES_MAX)
-        .lossy(true)
-        .thread_name("log")
-        .finish(BufWriter::new(io::stderr()));
+    let (writer, end) = LogWriter::start(io::stderr())?;
     let builder = fmt()
         .with_max_level(level)
         .with_writer(writer)
@@ -51,5 +39,5 @@ pub(crate) fn start(settings: &Log) -> LogEnd {
             .with_current_span(false)
             .init();
     }
-    LogEnd { _writer: end }
+    Ok(end)
 }

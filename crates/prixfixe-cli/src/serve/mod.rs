@@ -4,6 +4,7 @@ mod admin;
 mod descriptors;
 mod inherited;
 pub(crate) mod log;
+mod log_writer;
 pub(crate) mod receiver;
 mod signals;
 mod summary;
