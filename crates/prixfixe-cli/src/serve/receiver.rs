@@ -193,7 +193,9 @@ impl Drop for NotifyOnDrop {
 
 fn worker_count(settings: &Settings) -> usize {
     match &settings.receiver.workers {
-        Auto::Automatic => thread::available_parallelism().map_or(1, NonZero::get),
+        // The rest is for the store's thread and the kernel's share of the network's work;
+        // `docs/benchmarks.md` has what was measured.
+        Auto::Automatic => thread::available_parallelism().map_or(1, NonZero::get).div_ceil(2),
         Auto::Given(count) => usize::try_from(count.get()).unwrap_or(1),
     }
 }

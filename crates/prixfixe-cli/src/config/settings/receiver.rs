@@ -29,7 +29,7 @@ section! {
         max_recipients: Count<1, 1_000_000> = "100", Built;
         /// Connections that the system may hold until they are accepted; 0 means its own limit.
         listen_backlog: Count<0, 65_535> = "1024", Built;
-        /// Threads that serve connections; `"auto"` is one for each processor.
+        /// Threads that serve connections; `"auto"` is one for every two processors.
         workers: Auto<Count<1, 1024>> = "\"auto\"", Built;
         /// What happens to a message with a bare CR or LF; a listener or a network can differ.
         bare_newline: BareNewline = "\"reject\"", Built;
