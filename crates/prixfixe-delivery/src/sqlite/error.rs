@@ -56,6 +56,10 @@ impl StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
+        // A row that the message counted on is gone. No other message counts on it.
+        if matches!(error, rusqlite::Error::StatementChangedRows(_)) {
+            return Self::Refused(error.into());
+        }
         let code = error.sqlite_error_code();
         let cause = Cause::from(error);
         match code {

@@ -256,6 +256,50 @@ async fn one_refused_message_does_not_fail_those_beside_it() {
 }
 
 #[tokio::test]
+async fn an_upload_that_somebody_tampered_with_fails_alone() {
+    let folder = Folder::new();
+    let opened = folder.open();
+    let mut large = opened.incoming();
+    large.write(&body(1, CHUNK * 2)).await.unwrap();
+    let blocker = folder.sqlite();
+    until("the upload is known", || {
+        folder.count("SELECT count(*) FROM loose") == 1
+    })
+    .await;
+    blocker
+        .execute_batch("BEGIN IMMEDIATE; DELETE FROM loose")
+        .unwrap();
+    // The first is taken alone and holds the writer, so the others meet in one batch.
+    let send = |sender: &'static str| {
+        let opened = opened.clone();
+        tokio::spawn(async move { store_from(&opened, sender, b"x").await })
+    };
+    let mut small = vec![send("first")];
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    small.push(send("one"));
+    tokio::task::yield_now().await;
+    let tampered = tokio::spawn(large.commit(details()));
+    tokio::task::yield_now().await;
+    small.push(send("two"));
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    blocker.execute_batch("COMMIT").unwrap();
+    let refused = tampered.await.unwrap();
+    assert!(
+        matches!(refused, Err(StoreError::Refused(_))),
+        "{refused:?}"
+    );
+    for task in small {
+        task.await.unwrap().unwrap();
+    }
+    let health = opened.health();
+    assert!(health.writable && health.last_error.is_none());
+    until("its chunks are gone", || {
+        folder.count("SELECT count(*) FROM chunk") == 0
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_message_without_recipients_or_with_a_broken_write_is_refused() {
     let folder = Folder::new();
     let opened = folder.open();
