@@ -6,7 +6,7 @@ use std::process::Command;
 
 use prixfixe_delivery::sqlite::{Filter, Page, SqliteStore, StoreError, StoreReader};
 
-use crate::fixture::{Folder, body, child, child_folder, settings, store, until};
+use crate::fixture::{Folder, body, child, child_folder, details, settings, store, until};
 
 #[test]
 fn a_failing_sync_or_write_is_answered_forgotten_and_recovered_from() {
@@ -52,6 +52,17 @@ async fn child_meets_errors() {
     let refused = store(&opened, &body(2, 600_000)).await;
     assert!(matches!(refused, Err(StoreError::Io(_))), "{refused:?}");
     assert!(!opened.health().writable);
+    // Several, for each shows only that the writer is done with the one before.
+    for _ in 0..5 {
+        let mut turned_down = opened.incoming();
+        turned_down.write(&body(2, 100)).await.unwrap();
+        let refused = turned_down.commit_through(details(), || false).await;
+        assert!(matches!(refused, Err(StoreError::Cancelled)), "{refused:?}");
+    }
+    assert!(
+        !opened.health().writable,
+        "storing nothing proves nothing about the disk"
+    );
 
     std::fs::remove_file(&flag).unwrap();
     until("the store works again", || opened.health().writable).await;
