@@ -62,6 +62,7 @@ pub use client::{Client, SessionId};
 pub use commit_point::CommitPoint;
 pub use counters::{Counters, Totals};
 pub use handler::Handler;
+pub use listener::{SocketFile, bind_unix};
 pub use mail::{Mail, on_message};
 pub use network::{Network, NetworkError, PeerPattern};
 pub use observer::{Event, NoObserver, Observer, RefusedConnection, SessionEnd};

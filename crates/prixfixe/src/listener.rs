@@ -41,9 +41,10 @@ pub(crate) enum Acceptor {
     },
 }
 
-/// The file of a Unix socket, removed when the last listener on it goes.
+/// The file of a Unix socket, removed when this is dropped. That should be before the listener is:
+/// once the socket is closed, the path may be another server's already.
 #[derive(Debug)]
-pub(crate) struct SocketFile(PathBuf);
+pub struct SocketFile(PathBuf);
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
@@ -79,30 +80,8 @@ impl ListenerSocket {
     }
 
     pub(crate) fn bind_unix(path: &Path, backlog: u32) -> io::Result<Self> {
-        let address = SockAddr::unix(path)?;
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-        if let Err(error) = socket.bind(&address) {
-            if error.kind() != io::ErrorKind::AddrInUse {
-                return Err(error);
-            }
-            // Connecting to an ordinary file is refused as well, and that one is somebody's data.
-            if !std::fs::symlink_metadata(path)?.file_type().is_socket() {
-                return Err(io::Error::new(
-                    io::ErrorKind::AlreadyExists,
-                    "there is a file that is no socket",
-                ));
-            }
-            let stale = StdUnixStream::connect(path)
-                .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
-            if !stale {
-                return Err(error);
-            }
-            std::fs::remove_file(path)?;
-            socket.bind(&address)?;
-        }
-        let file = Arc::new(SocketFile(path.to_owned()));
-        socket.listen(clamp(backlog))?;
-        Self::adopt_unix(socket.into(), Some(file))
+        let (listener, file) = bind_unix(path, backlog)?;
+        Self::adopt_unix(listener, Some(Arc::new(file)))
     }
 
     pub(crate) fn adopt_unix(
@@ -130,6 +109,41 @@ impl ListenerSocket {
             },
         })
     }
+}
+
+/// Listens on a Unix socket, as [`Server::listen_unix`](crate::Server::listen_unix) does, for what
+/// a program serves beside its mail. A socket left behind by a server that is gone is replaced; one
+/// that is in use and any other file are left alone, and that is an error. The listener blocks; a
+/// `backlog` of 0 is the longest queue that the system allows.
+pub fn bind_unix(
+    path: impl AsRef<Path>,
+    backlog: u32,
+) -> io::Result<(std::os::unix::net::UnixListener, SocketFile)> {
+    let path = path.as_ref();
+    let address = SockAddr::unix(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    if let Err(error) = socket.bind(&address) {
+        if error.kind() != io::ErrorKind::AddrInUse {
+            return Err(error);
+        }
+        // Connecting to an ordinary file is refused as well, and that one is somebody's data.
+        if !std::fs::symlink_metadata(path)?.file_type().is_socket() {
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "there is a file that is no socket",
+            ));
+        }
+        let stale = StdUnixStream::connect(path)
+            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused);
+        if !stale {
+            return Err(error);
+        }
+        std::fs::remove_file(path)?;
+        socket.bind(&address)?;
+    }
+    let file = SocketFile(path.to_owned());
+    socket.listen(clamp(backlog))?;
+    Ok((socket.into(), file))
 }
 
 impl Acceptor {

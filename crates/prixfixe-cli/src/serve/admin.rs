@@ -1,19 +1,17 @@
 //! The admin listener: is the server alive, and is it ready for mail?
 
-use std::{
-    future::Future,
-    io,
-    os::unix::net::{UnixListener as UnixListenerStd, UnixStream},
-    path::Path,
-    sync::Arc,
-};
+use std::{future::Future, io, sync::Arc};
 
 use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
+use prixfixe::{SocketFile, bind_unix};
 use prixfixe_delivery::sqlite::SqliteStore;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::config::{ListenAddress, Switch};
+
+/// Connections that the system queues on a Unix socket.
+const BACKLOG: u32 = 128;
 
 /// What the answers are made of.
 #[derive(Clone)]
@@ -27,7 +25,7 @@ pub(crate) struct Readiness {
 /// The admin listener, bound.
 pub(crate) enum AdminListener {
     Tcp(std::net::TcpListener),
-    Unix(UnixListenerStd),
+    Unix(SocketFile, std::os::unix::net::UnixListener),
 }
 
 impl AdminListener {
@@ -50,9 +48,9 @@ impl AdminListener {
                 Self::Tcp(listener)
             }
             ListenAddress::Unix(path) => {
-                let listener = bind_unix(path).map_err(named)?;
+                let (listener, file) = bind_unix(path, BACKLOG).map_err(named)?;
                 listener.set_nonblocking(true)?;
-                Self::Unix(listener)
+                Self::Unix(file, listener)
             }
             ListenAddress::Inherited(_) => {
                 return Err(named(io::Error::other("it cannot be inherited")));
@@ -65,7 +63,7 @@ impl AdminListener {
     pub(crate) fn address(&self) -> String {
         match self {
             Self::Tcp(listener) => listener.local_addr().map(|a| a.to_string()),
-            Self::Unix(listener) => listener.local_addr().map(|a| match a.as_pathname() {
+            Self::Unix(_, listener) => listener.local_addr().map(|a| match a.as_pathname() {
                 Some(path) => format!("unix:{}", path.display()),
                 None => "a socket without a name".to_owned(),
             }),
@@ -90,28 +88,14 @@ impl AdminListener {
                     .with_graceful_shutdown(stop)
                     .await
             }
-            Self::Unix(listener) => {
+            Self::Unix(file, listener) => {
                 let listener = UnixListener::from_std(listener)?;
+                let _file = file;
                 axum::serve(listener, router)
                     .with_graceful_shutdown(stop)
                     .await
             }
         }
-    }
-}
-
-/// Binds a Unix socket; a file left over from a server that is gone is replaced.
-fn bind_unix(path: &Path) -> io::Result<UnixListenerStd> {
-    let in_use = match UnixListenerStd::bind(path) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => error,
-        bound => return bound,
-    };
-    match UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-            std::fs::remove_file(path)?;
-            UnixListenerStd::bind(path)
-        }
-        _ => Err(in_use),
     }
 }
 

@@ -41,6 +41,19 @@ fn a_server_that_stops_is_alive_and_not_ready() {
     assert!(server.wait().success());
 }
 
+#[test]
+fn the_socket_goes_with_the_server_and_one_left_behind_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    // SIGKILL leaves it.
+    drop(Server::start(folder.path()));
+    assert!(admin_socket(folder.path()).exists());
+    let mut server = Server::start(folder.path());
+    assert_eq!(get(folder.path(), "/healthz").0, 200);
+    server.terminate();
+    assert!(server.wait().success());
+    assert!(!admin_socket(folder.path()).exists());
+}
+
 /// Status and body of an answer.
 fn get(folder: &Path, path: &str) -> (u16, Value) {
     let mut stream = UnixStream::connect(admin_socket(folder)).unwrap();

@@ -3,7 +3,7 @@
 use std::{fs, net::TcpListener, path::Path, process::Output};
 
 use crate::{
-    server_process::{self, LISTEN, Server, store},
+    server_process::{self, LISTEN, Server, admin_socket, store},
     smtp_client::Client,
 };
 
@@ -83,6 +83,18 @@ fn the_admin_address_is_in_use() {
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     assert!(text(&output).contains("admin.listen"), "{}", text(&output));
     Client::greeted(server.address());
+}
+
+/// Connecting to an ordinary file is refused as it is at a socket that nobody serves any more.
+#[test]
+fn a_file_in_the_place_of_the_admin_socket_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(admin_socket(folder.path()), "somebody's data").unwrap();
+    let output = serve(folder.path(), LISTEN);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("admin.listen"), "{}", text(&output));
+    let kept = fs::read_to_string(admin_socket(folder.path())).unwrap();
+    assert_eq!(kept, "somebody's data");
 }
 
 /// Runs a server that must end by itself.
