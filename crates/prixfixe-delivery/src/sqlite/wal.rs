@@ -62,6 +62,11 @@ impl WalWatch {
             return;
         };
         condition.set_wal_bytes(size.used_bytes);
+        if size.used_bytes < WAL_BOUND_BYTES {
+            // It was beyond the bound when it was tolerated, so it has started over by itself,
+            // and whoever reads now does not hold it.
+            self.tolerated_bytes = 0;
+        }
         self.is_long = size.used_bytes >= LONG_BYTES && self.tolerated_bytes == 0;
         match size.step(keeper.is_busy()) {
             WalStep::Nothing => {}
@@ -169,7 +174,51 @@ pub(crate) const READER_WAIT: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use super::super::database::{Database, enable_wal};
+    use super::super::fault::Faults;
+    use super::super::settings::Durability;
+    use super::super::shared::Shared;
     use super::*;
+    use crate::IdSequence;
+
+    #[test]
+    fn a_log_that_started_over_by_itself_is_bounded_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("db");
+        std::fs::write(&file, "").unwrap();
+        let database = Database::new(file, Durability::Off);
+        let connection = database.open_to_write().unwrap();
+        assert!(enable_wal(&connection).unwrap());
+        connection.execute_batch("CREATE TABLE t (x)").unwrap();
+        let shared = Arc::new(Shared::new(
+            IdSequence::after(None),
+            Faults::default(),
+            Vec::new(),
+        ));
+        let (queue, _requests) = tokio::sync::mpsc::channel(1);
+        let keeper = Keeper::start(database.clone(), Arc::clone(&shared), queue.downgrade());
+        let keeper = keeper.unwrap();
+        let mut log = WalWatch::default();
+        let mut write = |bytes: u64| {
+            connection
+                .execute("INSERT INTO t VALUES (zeroblob(?1))", [bytes.cast_signed()])
+                .unwrap();
+            log.add(MEASURE_EVERY_BYTES);
+            log.look_after(&connection, &keeper, &shared.condition);
+            log.tolerated_bytes
+        };
+
+        let foreign = database.open_to_read().unwrap();
+        foreign.execute_batch("BEGIN; SELECT * FROM t").unwrap();
+        assert!(write(WAL_BOUND_BYTES) > WAL_BOUND_BYTES);
+        foreign.execute_batch("COMMIT").unwrap();
+        keeper.copy();
+        keeper.wait_until_idle(Duration::from_mins(1));
+        assert_eq!(write(100), 0);
+        keeper.stop();
+    }
 
     #[track_caller]
     fn check(used_mib: u64, backlog_kib: u64, keeper_busy: bool, step: WalStep) {
