@@ -1,14 +1,26 @@
 //! The admin listener: is the server alive, and is it ready for mail?
 
+mod bounded;
+
 use std::{future::Future, io, sync::Arc};
 
-use axum::{Json, Router, extract::State, http::StatusCode, response::IntoResponse, routing::get};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header},
+    middleware::map_response,
+    response::{IntoResponse, Response},
+    routing::get,
+};
 use prixfixe::{SocketFile, bind_unix};
 use prixfixe_delivery::sqlite::SqliteStore;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, UnixListener};
 
-use crate::config::{ListenAddress, Switch};
+use crate::{
+    config::{ListenAddress, Switch},
+    serve::admin::bounded::Bounded,
+};
 
 /// Connections that the system queues on a Unix socket.
 const BACKLOG: u32 = 128;
@@ -80,23 +92,30 @@ impl AdminListener {
         let router = Router::new()
             .route("/healthz", get(healthz))
             .route("/readyz", get(readyz))
+            // One request for each connection: one that is kept open would meet the end of its
+            // time between two requests, or in the second.
+            .layer(map_response(closing))
             .with_state(readiness);
         match self {
             Self::Tcp(listener) => {
-                let listener = TcpListener::from_std(listener)?;
+                let listener = Bounded::new(TcpListener::from_std(listener)?, None);
                 axum::serve(listener, router)
                     .with_graceful_shutdown(stop)
                     .await
             }
             Self::Unix(file, listener) => {
-                let listener = UnixListener::from_std(listener)?;
-                let _file = file;
+                let listener = Bounded::new(UnixListener::from_std(listener)?, Some(file));
                 axum::serve(listener, router)
                     .with_graceful_shutdown(stop)
                     .await
             }
         }
     }
+}
+
+/// An answer behind which the connection is closed.
+async fn closing(answer: Response) -> impl IntoResponse {
+    ([(header::CONNECTION, "close")], answer)
 }
 
 async fn healthz() -> Json<Value> {
