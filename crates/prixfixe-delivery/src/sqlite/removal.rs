@@ -53,3 +53,7 @@ fn remove_from(
 /// Chunks removed in one transaction: 2 MiB of them, whose pages are read to be set free. It is
 /// more than a batch can add.
 const CHUNKS_PER_STEP: usize = 8;
+/// The most that one transaction adds to the log: where SQLite is built with `secure_delete` it
+/// overwrites all that it sets free. Elsewhere it is a few pages, and the log is measured more
+/// often than it need be, which costs next to nothing.
+pub(crate) const STEP_LOG_BYTES: u64 = 2 << 20;

@@ -20,7 +20,7 @@ use super::fault::FaultPoint;
 use super::folder::LockedFolder;
 use super::keeper::Keeper;
 use super::queue::{Body, Request, Work};
-use super::removal::remove_chunks;
+use super::removal::{STEP_LOG_BYTES, remove_chunks};
 use super::rows::{insert_chunk, insert_message};
 use super::shared::Shared;
 use super::wal::{READER_WAIT, WalSize, WalWatch};
@@ -238,6 +238,7 @@ impl Writer {
             return;
         }
         let outcome = remove_chunks(&mut self.connection, &mut uploads);
+        self.state.log.add(STEP_LOG_BYTES);
         // What could not be removed yet, or only in part, comes again.
         self.shared.give_up(uploads);
         if let Err(error) = outcome {

@@ -1,8 +1,10 @@
 //! The write-ahead log stays bounded.
 
-use crate::fixture::{Folder, body, store};
+use crate::fixture::{Folder, body, store, until};
 
 const BOUND: u64 = 64 << 20;
+/// A page of 8 KiB with its header.
+const LOG_PAGE_BYTES: u64 = 8192 + 24;
 
 async fn fill(folder: &Folder, opened: &prixfixe_delivery::sqlite::SqliteStore, total: u64) -> u64 {
     let wal = folder.path().join("mail.sqlite3-wal");
@@ -42,4 +44,25 @@ async fn a_foreign_reader_cannot_stop_the_mail_and_the_log_shrinks_after_it() {
     foreign.execute_batch("COMMIT").unwrap();
     fill(&folder, &opened, BOUND).await;
     assert!(opened.health().wal_bytes < BOUND);
+}
+
+#[tokio::test]
+async fn what_removals_write_is_measured_too() {
+    let folder = Folder::new();
+    let opened = folder.open();
+    let mut large = opened.incoming();
+    large.write(&body(1, 3 << 20)).await.unwrap();
+    drop(large);
+    until("the chunks are gone", || {
+        folder.count("SELECT count(*) FROM loose") == 0
+    })
+    .await;
+    let sqlite = folder.sqlite();
+    until("the log is measured", || {
+        let pages = sqlite.query_one("PRAGMA wal_checkpoint = NOOP", [], |row| {
+            row.get::<_, u32>(1)
+        });
+        opened.health().wal_bytes == u64::from(pages.unwrap()) * LOG_PAGE_BYTES
+    })
+    .await;
 }
