@@ -17,6 +17,10 @@ pub struct Health {
     /// probe that a failing store makes about every second; false also while the disk has less
     /// than `min_free_disk` left, and once the store is closed.
     pub writable: bool,
+    /// Why it is not: `None` exactly while the store is writable. If several reasons hold, the
+    /// one that has to end first is named: [`StoreError::Closed`], then the error that keeps the
+    /// store failing, then [`StoreError::Full`] for a disk with less than `min_free_disk` left.
+    pub trouble: Option<StoreError>,
     /// The last error that concerned the store as a whole, also when it is over.
     pub last_error: Option<LastError>,
     /// What the file system has left; `None` if it does not say.
@@ -85,17 +89,70 @@ impl Condition {
 
     /// All of it together with the `space` on the disk, where that is known.
     pub(crate) fn health(&self, space: Option<DiskSpace>, closed: bool) -> Health {
+        let last_error = self
+            .last_error
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let low = space.is_some_and(|space| space.is_low(self.reusable_bytes()));
+        let failing = last_error.as_ref().filter(|_| self.is_failing());
+        let trouble = match failing {
+            _ if closed => Some(StoreError::Closed),
+            Some(last) => Some(last.error.clone()),
+            None => low.then_some(StoreError::Full),
+        };
         Health {
-            writable: !(self.is_failing() || low || closed),
-            last_error: self
-                .last_error
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
+            writable: trouble.is_none(),
+            trouble,
+            last_error,
             disk_free_bytes: space.map(|space| space.free_bytes),
             min_free_disk_bytes: space.map_or(0, |space| space.floor_bytes),
             wal_bytes: self.wal_bytes.load(Ordering::Relaxed),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_trouble_is_the_one_of_now() {
+        let space = |free_bytes| {
+            Some(DiskSpace {
+                free_bytes,
+                floor_bytes: 100,
+            })
+        };
+        let io = StoreError::Io(rusqlite::Error::InvalidQuery.into());
+        let condition = Condition::default();
+        let check = |free_bytes, closed, expected: fn(&Option<StoreError>) -> bool| {
+            let health = condition.health(space(free_bytes), closed);
+            assert!(expected(&health.trouble), "{health:?}");
+            assert_eq!(health.writable, health.trouble.is_none());
+        };
+        check(100, false, Option::is_none);
+        check(99, false, |trouble| {
+            matches!(trouble, Some(StoreError::Full))
+        });
+        condition.failed(&io);
+        check(100, false, |trouble| {
+            matches!(trouble, Some(StoreError::Io(_)))
+        });
+        check(99, false, |trouble| {
+            matches!(trouble, Some(StoreError::Io(_)))
+        });
+        check(99, true, |trouble| {
+            matches!(trouble, Some(StoreError::Closed))
+        });
+        condition.worked();
+        check(100, false, Option::is_none);
+        check(99, false, |trouble| {
+            matches!(trouble, Some(StoreError::Full))
+        });
+        check(100, true, |trouble| {
+            matches!(trouble, Some(StoreError::Closed))
+        });
+        assert!(condition.health(None, false).last_error.is_some());
     }
 }

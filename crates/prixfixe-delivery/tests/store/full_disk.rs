@@ -66,14 +66,14 @@ async fn a_full_disk_refuses_and_recovers_without_a_restart() {
         let large = store(&opened, &body(1, 3_000_000)).await;
         assert!(matches!(large, Err(StoreError::Full)), "{large:?}");
         assert!(!opened.health().writable);
-        assert!(matches!(
-            opened.health().last_error.unwrap().error,
-            StoreError::Full
-        ));
+        assert!(matches!(opened.health().trouble, Some(StoreError::Full)));
 
         std::fs::remove_file(&ballast).unwrap();
         // Nobody sends anything: the store finds out by itself.
         until("the store works again", || opened.health().writable).await;
+        let health = opened.health();
+        assert!(health.trouble.is_none(), "{health:?}");
+        assert!(matches!(health.last_error.unwrap().error, StoreError::Full));
     }
     let reader = prixfixe_delivery::sqlite::StoreReader::open(&path).unwrap();
     for (id, number) in &kept {

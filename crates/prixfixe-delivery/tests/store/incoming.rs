@@ -362,6 +362,7 @@ async fn closing_answers_what_is_queued_and_refuses_the_rest() {
         Err(StoreError::Closed)
     ));
     assert!(!opened.health().writable);
+    assert!(matches!(opened.health().trouble, Some(StoreError::Closed)));
     assert!(
         !folder.path().join("mail.sqlite3-wal").exists(),
         "all is in one file"

@@ -208,11 +208,13 @@ async fn health_is_good_at_first_and_names_what_it_knows() {
     let opened = folder.open();
     let Health {
         writable,
+        trouble,
         last_error,
         disk_free_bytes,
         ..
     } = opened.health();
-    assert!(writable && last_error.is_none() && disk_free_bytes > Some(0));
+    assert!(writable && trouble.is_none());
+    assert!(last_error.is_none() && disk_free_bytes > Some(0));
 }
 
 #[tokio::test]
@@ -221,6 +223,12 @@ async fn below_the_floor_of_free_disk_messages_are_refused_as_full() {
     let mut settings = folder.settings();
     settings.min_free_disk = prixfixe_delivery::sqlite::MinFreeDisk::Bytes(u64::MAX / 2);
     let opened = SqliteStore::open(&settings).unwrap().store;
+    let idle = opened.health();
+    assert!(!idle.writable);
+    assert!(
+        matches!(idle.trouble, Some(StoreError::Full)),
+        "the reason is named before any mail comes: {idle:?}"
+    );
     for size in [10, 1_000_000] {
         let refused = store(&opened, &body(1, size)).await;
         assert!(matches!(refused, Err(StoreError::Full)), "{refused:?}");
