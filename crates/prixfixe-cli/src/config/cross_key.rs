@@ -104,6 +104,7 @@ fn check_listeners(sections: &Sections, reader: &mut Reader<'_>) {
 
 fn check_addresses(sections: &Sections, reader: &mut Reader<'_>) {
     let listen_place = reader.place_of("listen").unwrap_or(Place::Default);
+    let admin = sections.admin.listen.on().cloned().map(ListenAddress::from);
     let short = sections.receiver.listen.iter();
     let mut taken: Vec<(&ListenAddress, &str, Place)> = short
         .map(|address| (address, "listen", listen_place.clone()))
@@ -119,7 +120,7 @@ fn check_addresses(sections: &Sections, reader: &mut Reader<'_>) {
         let text = "there is no listener; add an address, or a [[listener]]";
         contradiction(reader, &listen_place, "listen", text);
     }
-    if let Some(address) = sections.admin.listen.on() {
+    if let Some(address) = &admin {
         let place = reader.place_of("admin.listen").unwrap_or(Place::Default);
         taken.push((address, "admin.listen", place));
     }

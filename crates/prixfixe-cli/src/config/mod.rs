@@ -35,7 +35,9 @@ pub(crate) use fault::{Faults, Finding};
 pub(crate) use flags::{Assignment, Target};
 pub(crate) use place::Place;
 pub(crate) use settings::{BareNewline, Log, LogFormat, LogLevel, Settings};
-pub(crate) use value::{Auto, Destination, Duration, InheritedSocket, ListenAddress, Switch};
+pub(crate) use value::{
+    AdminAddress, Auto, Destination, Duration, InheritedSocket, ListenAddress, Switch,
+};
 
 use std::ffi::OsString;
 use std::path::PathBuf;

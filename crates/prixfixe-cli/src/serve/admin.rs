@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::{
-    config::{ListenAddress, Switch},
+    config::{AdminAddress, Switch},
     serve::admin::bounded::Bounded,
 };
 
@@ -42,7 +42,7 @@ pub(crate) enum AdminListener {
 
 impl AdminListener {
     /// Binds it, unless it is switched off.
-    pub(crate) fn bind(setting: &Switch<ListenAddress>) -> io::Result<Option<Self>> {
+    pub(crate) fn bind(setting: &Switch<AdminAddress>) -> io::Result<Option<Self>> {
         let Some(address) = setting.on() else {
             return Ok(None);
         };
@@ -54,18 +54,15 @@ impl AdminListener {
             )
         };
         let listener = match address {
-            ListenAddress::Tcp(address) => {
+            AdminAddress::Tcp(address) => {
                 let listener = std::net::TcpListener::bind(address).map_err(named)?;
                 listener.set_nonblocking(true)?;
                 Self::Tcp(listener)
             }
-            ListenAddress::Unix(path) => {
+            AdminAddress::Unix(path) => {
                 let (listener, file) = bind_unix(path, BACKLOG).map_err(named)?;
                 listener.set_nonblocking(true)?;
                 Self::Unix(file, listener)
-            }
-            ListenAddress::Inherited(_) => {
-                return Err(named(io::Error::other("it cannot be inherited")));
             }
         };
         Ok(Some(listener))

@@ -2,13 +2,13 @@
 
 use crate::config::key::Status::Built;
 use crate::config::section::section;
-use crate::config::value::{ListenAddress, Switch, choice};
+use crate::config::value::{AdminAddress, Switch, choice};
 
 section! {
     /// HTTP for those who run the server.
     pub(crate) struct Admin: Table("admin") {
         /// Where `/healthz` and `/readyz` are served.
-        listen: Switch<ListenAddress> = "\"127.0.0.1:8025\"", Built;
+        listen: Switch<AdminAddress> = "\"127.0.0.1:8025\"", Built;
     }
 }
 

@@ -1,5 +1,6 @@
 //! The types of values. Each is parsed once and then cannot hold anything illegal.
 
+mod admin_address;
 mod certificate;
 mod choice;
 mod count;
@@ -15,6 +16,7 @@ mod recipients;
 mod size;
 mod switch;
 
+pub(crate) use admin_address::AdminAddress;
 pub(crate) use certificate::CertificateSource;
 pub(crate) use choice::{UnknownChoice, choice, one_of};
 pub(crate) use count::Count;
