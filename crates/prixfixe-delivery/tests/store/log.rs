@@ -51,7 +51,12 @@ async fn what_removals_write_is_measured_too() {
     let folder = Folder::new();
     let opened = folder.open();
     let mut large = opened.incoming();
+    // Twelve chunks, the last of which stays in memory.
     large.write(&body(1, 3 << 20)).await.unwrap();
+    until("the chunks are stored", || {
+        folder.count("SELECT count(*) FROM chunk") == 11
+    })
+    .await;
     drop(large);
     until("the chunks are gone", || {
         folder.count("SELECT count(*) FROM loose") == 0
