@@ -171,9 +171,11 @@ impl SqliteStore {
 }
 
 impl fmt::Debug for SqliteStore {
+    /// Shows what is known already: whoever logs a store does not ask the disk.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteStore")
-            .field("health", &self.health())
+            .field("closed", &self.inner.queue.is_closed())
+            .field("condition", &self.shared().condition)
             .finish_non_exhaustive()
     }
 }

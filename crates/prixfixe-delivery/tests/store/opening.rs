@@ -218,6 +218,19 @@ async fn health_is_good_at_first_and_names_what_it_knows() {
 }
 
 #[tokio::test]
+async fn to_show_a_store_does_not_ask_the_disk() {
+    let folder = Folder::new();
+    let mut settings = folder.settings();
+    settings.min_free_disk = prixfixe_delivery::sqlite::MinFreeDisk::Bytes(u64::MAX / 2);
+    let opened = SqliteStore::open(&settings).unwrap().store;
+    assert!(format!("{opened:?}").contains("closed: false"));
+    // Ends what is queued: had the disk been found low, the writer would have looked closer.
+    opened.close().await;
+    let health = opened.health();
+    assert!(health.last_error.is_none(), "{health:?}");
+}
+
+#[tokio::test]
 async fn below_the_floor_of_free_disk_messages_are_refused_as_full() {
     let folder = Folder::new();
     let mut settings = folder.settings();
