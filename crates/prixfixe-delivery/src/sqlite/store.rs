@@ -59,8 +59,8 @@ pub struct Opened {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recovery {
-    /// Messages that had been half received or half deleted. Their remains are removed beside
-    /// the first commits, a few MiB at a time, so that the start need not wait for it.
+    /// Messages that had been half received or half deleted. Their remains are removed from
+    /// now on, a few MiB at a time and between commits, so that nobody need wait for it.
     pub removed_remains: usize,
 }
 
