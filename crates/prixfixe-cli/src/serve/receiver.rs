@@ -1,6 +1,6 @@
 //! The receiver: one thread and runtime for each core, all on the same sockets.
 
-use std::{io, num::NonZero, sync::Arc, thread};
+use std::{io, num::NonZero, pin::pin, sync::Arc, thread};
 
 use prixfixe::{
     BareNewline, Config, Domain, Handler, Limits, ListenError, ListenerSettings, Quirks, Server,
@@ -123,27 +123,32 @@ fn run_with<H: Handler>(
                 }
             });
         }
-        tokio::select! {
+        let mut asked = tokio::select! {
             signal = signals.stop() => {
                 tracing::info!(signal, "stopping: waiting for transactions to end");
+                true
             }
             // Better no server, which is noticed and restarted, than half of one.
             () = any_ended.notified() => {
                 tracing::error!("stopping: a receiver thread has ended");
+                false
             }
-        }
+        };
         shutdown.drain();
-        let mut failed = None;
-        for (thread, ended) in workers {
-            // Without an answer the thread has panicked, and `join` says so.
-            let outcome = ended.await.unwrap_or(Ok(()));
-            if let Err(error) = outcome {
-                failed.get_or_insert(error);
+        let mut ended = pin!(end(workers));
+        let failed = loop {
+            tokio::select! {
+                failed = &mut ended => break failed,
+                signal = signals.stop() => {
+                    // The first signal asks for an orderly stop, also where one was under way.
+                    if asked {
+                        tracing::warn!(signal, "a second signal: cutting off open transactions");
+                        shutdown.force();
+                    }
+                    asked = true;
+                }
             }
-            if thread.join().is_err() {
-                failed.get_or_insert("it panicked".to_owned());
-            }
-        }
+        };
         if let Some(store) = store {
             store.close().await;
         }
@@ -152,6 +157,22 @@ fn run_with<H: Handler>(
     });
     tracing::info!("stopped");
     outcome
+}
+
+/// Waits for the ends of all workers, and says why the first one that failed did.
+async fn end(workers: Vec<Worker>) -> Option<String> {
+    let mut failed = None;
+    for (thread, ended) in workers {
+        // Without an answer the thread has panicked, and `join` says so.
+        let outcome = ended.await.unwrap_or(Ok(()));
+        if let Err(error) = outcome {
+            failed.get_or_insert(error);
+        }
+        if thread.join().is_err() {
+            failed.get_or_insert("it panicked".to_owned());
+        }
+    }
+    failed
 }
 
 type Worker = (
@@ -195,7 +216,9 @@ fn worker_count(settings: &Settings) -> usize {
     match &settings.receiver.workers {
         // The rest is for the store's thread and the kernel's share of the network's work;
         // `docs/benchmarks.md` has what was measured.
-        Auto::Automatic => thread::available_parallelism().map_or(1, NonZero::get).div_ceil(2),
+        Auto::Automatic => thread::available_parallelism()
+            .map_or(1, NonZero::get)
+            .div_ceil(2),
         Auto::Given(count) => usize::try_from(count.get()).unwrap_or(1),
     }
 }

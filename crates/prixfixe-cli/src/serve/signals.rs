@@ -21,7 +21,8 @@ impl Signals {
         })
     }
 
-    /// Waits until somebody wants the server to stop, and says how they put it.
+    /// Waits until somebody wants the server to stop, and says how they put it. One that comes
+    /// while nobody waits is kept for the next time.
     pub(crate) async fn stop(&mut self) -> &'static str {
         loop {
             tokio::select! {

@@ -1,11 +1,18 @@
 //! SIGTERM: who is in a transaction may end it, all others are told, nothing is lost.
 
-use std::net::TcpStream;
+use std::{
+    fs,
+    net::TcpStream,
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
 
 use rustix::process::Signal;
 
 use crate::{
-    server_process::{LISTEN, Server, store},
+    server_process::{self, LISTEN, Server, WATCHDOG, store},
     smtp_client::{Client, code, id},
     stored_mail,
 };
@@ -79,6 +86,77 @@ fn who_never_ends_is_cut_off() {
     assert_eq!(client.rest(), [""; 0]);
     assert!(server.wait().success());
     assert!(stored_mail::all(&store(folder.path())).is_empty());
+}
+
+/// Long before the time for the drain is up.
+#[test]
+fn a_second_signal_cuts_off_whoever_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = format!("{LISTEN}[timeouts]\ndrain = \"1h\"\n");
+    let mut server = Server::start_with(folder.path(), &settings);
+    let mut client = Client::greeted(server.address());
+    client.begin("a@example.org", "b@example.com");
+    client.send(b"half a message\r\n");
+    server.terminate();
+    server.await_log("stopping");
+    server.signal(Signal::INT);
+    server.await_log("a second signal");
+    assert_eq!(code(&client.reply()), 421);
+    assert_eq!(client.rest(), [""; 0]);
+    assert!(server.wait().success());
+    assert!(stored_mail::all(&store(folder.path())).is_empty());
+}
+
+/// Whoever sent it would send it again, and it would be there twice.
+#[test]
+fn a_message_that_is_being_committed_is_acknowledged_after_a_second_signal() {
+    let folder = tempfile::tempdir().unwrap();
+    // The store is made by a start that does not have to wait for it.
+    drop(Server::start(folder.path()));
+    let mut server = Server::await_start(with_slow_syncs(folder.path()));
+    let mut client = Client::greeted(server.address());
+    let log = store(folder.path()).join("mail.sqlite3-wal");
+    let length = || fs::metadata(&log).unwrap().len();
+    client.begin("a@example.org", "b@example.com");
+    let before = length();
+    client.send(b"text\r\n.\r\n");
+    let sent = Instant::now();
+    while length() == before {
+        assert!(sent.elapsed() < WATCHDOG, "nothing is written");
+        thread::sleep(Duration::from_millis(1));
+    }
+    server.terminate();
+    server.signal(Signal::INT);
+    server.await_log("a second signal");
+    let socket = client.socket();
+    socket.set_nonblocking(true).unwrap();
+    let answered = socket.peek(&mut [0]).is_ok();
+    socket.set_nonblocking(false).unwrap();
+    assert!(!answered, "the signal came too late");
+    let reply = client.reply();
+    let mail = stored_mail::named(&store(folder.path()), id(&reply));
+    assert_eq!(mail.body, b"text\r\n");
+    assert!(server.wait().success());
+}
+
+/// A server whose commits take a second. Its process is that of the server: the tracer stays in
+/// the background.
+fn with_slow_syncs(folder: &Path) -> Command {
+    let server = server_process::command(folder, LISTEN);
+    let mut command = Command::new("strace");
+    command
+        .args(["-D", "-f", "-qq", "--seccomp-bpf", "--signal=none"])
+        .args([
+            "--trace=fsync,fdatasync",
+            "--inject=fsync,fdatasync:delay_enter=1s",
+        ])
+        .args(["--output", "/dev/null"])
+        .arg(server.get_program())
+        .args(server.get_args())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    command
 }
 
 /// Nobody new is taken on meanwhile, and nobody waits in a queue that is never served.
