@@ -25,7 +25,7 @@ struct Need {
     package: &'static str,
 }
 
-const NEEDS: [Need; 11] = [
+const NEEDS: [Need; 14] = [
     // Clients that the receiver has to get along with, and peers that it is measured against.
     Need {
         program: "postfix",
@@ -65,7 +65,21 @@ const NEEDS: [Need; 11] = [
         program: "sqlite3",
         package: "sqlite3",
     },
-    // SQLite is compiled in, and the fuzzing engine is C++.
+    // The store is tried on file systems that are full, read-only and failing. Containers come
+    // without these two.
+    Need {
+        program: "mkfs.ext4",
+        package: "e2fsprogs",
+    },
+    Need {
+        program: "mount",
+        package: "mount",
+    },
+    Need {
+        program: "umount",
+        package: "mount",
+    },
+    // SQLite is compiled in, the tests compile a library that makes writes fail, and the fuzzing engine is C++.
     Need {
         program: "cc",
         package: "gcc",
