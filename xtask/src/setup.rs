@@ -79,7 +79,7 @@ const NEEDS: [Need; 14] = [
         program: "umount",
         package: "mount",
     },
-    // SQLite is compiled in, the tests compile a library that makes writes fail, and the fuzzing engine is C++.
+    // SQLite is compiled in, a test compiles a disk that fails, and the fuzzing engine is C++.
     Need {
         program: "cc",
         package: "gcc",
@@ -183,6 +183,11 @@ mod tests {
         assert_eq!(
             missing_packages(|program| !program.starts_with("smtp-")),
             ["postfix"]
+        );
+        let of_file_systems = ["mkfs.ext4", "mount", "umount"];
+        assert_eq!(
+            missing_packages(|program| !of_file_systems.contains(&program)),
+            ["e2fsprogs", "mount"]
         );
         assert!(missing_packages(|_| true).is_empty());
     }
