@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, time::SystemTime};
 
 use jiff::{Timestamp, fmt::rfc2822::DateTimePrinter, tz::TimeZone};
-use prixfixe::{Client, Domain, Envelope};
+use prixfixe::{Client, Domain, Envelope, HeloName};
 
 use crate::sqlite::Trace;
 
@@ -18,7 +18,10 @@ pub(crate) fn trace(
     received_at: SystemTime,
 ) -> Trace {
     let mut before = String::with_capacity(TRACE_LEN);
-    let helo = client.helo.as_ref().map_or("unknown", |helo| helo.as_str());
+    // A header is ASCII unless SMTPUTF8 was asked for.
+    let helo = client.helo.as_ref().map(HeloName::as_str);
+    let helo = helo.filter(|helo| helo.is_ascii() || envelope.parameters.smtputf8);
+    let helo = helo.unwrap_or("unknown");
     // Writing to a string cannot fail.
     let _ = write!(
         before,

@@ -1,11 +1,6 @@
 //! Whom mail is accepted for.
 
-use std::{
-    collections::HashSet,
-    fmt,
-    future::{Future, ready},
-    str::FromStr,
-};
+use std::{collections::HashSet, fmt, future::Future, str::FromStr};
 
 use prixfixe::{
     Body, Client, Domain, Envelope, ForwardPath, Handler, HeloName, Mailbox, MessageVerdict,
@@ -151,7 +146,7 @@ impl<H: Handler> Handler for AcceptFor<H> {
 
     async fn rcpt(&self, client: &Client, envelope: &Envelope, recipient: &ForwardPath) -> Verdict {
         if !self.recipients.contains(recipient) {
-            return ready(Verdict::Refuse(Refusal::no_such_mailbox())).await;
+            return Verdict::Refuse(Refusal::no_such_mailbox());
         }
         self.inner.rcpt(client, envelope, recipient).await
     }

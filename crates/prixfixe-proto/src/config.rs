@@ -83,11 +83,12 @@ pub struct Timeouts {
     pub banner: Duration,
     /// For a whole command line. Default 300 s.
     pub command: Duration,
-    /// For a next block of a body. Default 180 s.
+    /// For a next block of a body; for the whole rest of a body that is refused. Default 180 s.
     pub body: Duration,
     /// For the verdict of a stage. Default 60 s.
     pub verdict: Duration,
-    /// For the verdict on a message, counted from its end. Default 300 s.
+    /// For the verdict on a message, counted from the last octets that the application was given.
+    /// Default 300 s.
     pub message_verdict: Duration,
 }
 

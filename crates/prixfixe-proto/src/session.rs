@@ -61,6 +61,8 @@ pub(crate) struct BodyPhase {
     refused: bool,
     /// The answer at its end, if it was the application that refused it.
     refusal: Option<Refusal>,
+    /// When draining ends, wherever the body is by then.
+    drain_until: Option<Instant>,
 }
 
 impl BodyPhase {
@@ -70,6 +72,7 @@ impl BodyPhase {
             decoder,
             refused: false,
             refusal: None,
+            drain_until: None,
         }
     }
 
@@ -204,7 +207,11 @@ impl Session {
         self.deadline = now + self.config.timeouts.command;
         match self.pending.take() {
             None => {
-                let refusal = Refusal::fixed(421, 4, 2, "Timeout, closing");
+                // Whose body was refused hears why, though it has not come to its end.
+                let refusal = match &mut self.body {
+                    Some(phase) if phase.refused => phase.take_refusal(),
+                    _ => Refusal::fixed(421, 4, 2, "Timeout, closing"),
+                };
                 effect::close(self, CloseReason::Timeout, Some(&refusal), output);
                 Expiry::Client
             }
@@ -369,13 +376,17 @@ impl Session {
             return (0, None);
         };
         let limits = &self.config.limits;
-        if phase.decoder.facts().size > limits.message_size.saturating_add(limits.drain) {
+        if phase.decoder.octets() > limits.message_size.saturating_add(limits.drain) {
             let refusal = phase.take_refusal();
             effect::close(self, CloseReason::EndlessBody, Some(&refusal), output);
             return (0, None);
         }
         let (used, decoded) = phase.decoder.decode(input);
-        if used > 0 {
+        if phase.refused {
+            // What is refused is read on for the client's sake, and no longer than for a block.
+            let end = now + self.config.timeouts.body;
+            self.deadline = *phase.drain_until.get_or_insert(end);
+        } else if used > 0 {
             self.deadline = now + self.config.timeouts.body;
         }
         if let (false, Some(fault)) = (phase.refused, phase.decoder.fault()) {

@@ -39,7 +39,7 @@ impl Client {
     }
 }
 
-/// Names a session: unique among the servers of a process, and in practice among its restarts.
+/// Names a session: unique in its server, and in practice among its restarts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionId(pub(crate) u64);
 

@@ -135,12 +135,14 @@ enum Next {
     Ask(Stage),
     Message,
     Drain,
+    Stuck,
     Close(CloseReason),
 }
 
 impl<H: Handler> Connection<'_, H> {
     async fn converse(&mut self) -> Result<SessionEnd, Lost> {
-        self.channel.await_early_talk().await?;
+        let talk = self.channel.await_early_talk().await;
+        talk.or_else(|lost| self.take_leave(lost))?;
         loop {
             match self.step() {
                 Next::NeedInput => {
@@ -161,6 +163,8 @@ impl<H: Handler> Connection<'_, H> {
                     received.or_else(|lost| self.take_leave(lost))?;
                 }
                 Next::Drain => {}
+                // A question is open that nobody was asked; to go on would be to spin.
+                Next::Stuck => return Err(Lost::Disconnected),
                 Next::Close(reason) => {
                     self.client.facts = *self.channel.session.facts();
                     // A client that has used up its time gets no more of it to read its replies.
@@ -187,7 +191,8 @@ impl<H: Handler> Connection<'_, H> {
             Step::Close(reason) => Next::Close(reason),
             // What is left of a body after its handler is done comes from `message`, refused, and
             // a refused body is drained inside of the session.
-            Step::Body(_) | Step::BodyEnd | Step::BodyRefused(_) | Step::Waiting => Next::Drain,
+            Step::Body(_) | Step::BodyEnd | Step::BodyRefused(_) => Next::Drain,
+            Step::Waiting => Next::Stuck,
         };
         self.channel.wire.consume(consumed);
         next
@@ -242,7 +247,9 @@ impl<H: Handler> Connection<'_, H> {
                     "handler gave no verdict");
                 self.observer
                     .observe(&Event::HandlerFailed { stage, panicked });
-                Verdict::Refuse(Refusal::try_later())
+                // Late or fallen over, the client is told the same.
+                let _: Expiry = session.expire(output, now());
+                return;
             }
         };
         let answered = session.answer(verdict, output, now());
@@ -311,6 +318,13 @@ impl Channel {
         .await
     }
 
+    /// Invites a body: writes the 354, and from now on waits for no block yet.
+    pub(crate) async fn invite_body(&mut self) -> Result<(), Lost> {
+        self.flush().await?;
+        self.block_deadline = None;
+        Ok(())
+    }
+
     /// Writes all replies, then reads more input.
     pub(crate) async fn exchange(&mut self) -> Result<(), Lost> {
         self.flush().await?;
@@ -346,11 +360,11 @@ impl Channel {
         if stopped {
             return Poll::Ready(Err(Lost::Stopped));
         }
-        let deadline = match self.session.body_facts() {
-            Some(_) => *self
-                .block_deadline
-                .get_or_insert_with(|| now() + self.session.config().timeouts.body),
-            None => self.session.deadline(),
+        let deadline = if self.session.in_body() {
+            let patience = self.session.config().timeouts.body;
+            *self.block_deadline.get_or_insert_with(|| now() + patience)
+        } else {
+            self.session.deadline()
         };
         self.timer
             .poll_past(cx, deadline)

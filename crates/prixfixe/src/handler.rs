@@ -10,7 +10,7 @@ use crate::{Body, Client};
 ///
 /// One handler serves all connections. Every method may take its time; the client waits, and
 /// meanwhile nothing of what it sends is read. A future that takes longer than the time-out of
-/// its stage is dropped and the client told 451, so the futures must be safe to drop at any
+/// its stage is dropped and the client told 451 (421 before the banner), so the futures must be safe to drop at any
 /// await; only [`Handler::message`] may have a point of no return, which it declares with
 /// [`Body::commit_point`]. A panic in a handler is answered like a time-out.
 ///

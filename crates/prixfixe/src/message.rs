@@ -2,12 +2,12 @@
 
 use std::sync::OnceLock;
 
-use prixfixe_proto::{MessageVerdict, Refusal, Stage};
+use prixfixe_proto::{BodyFault, MessageVerdict, QueueId, Refusal, Stage};
 
 use crate::{
     Body, CommitPoint, Event, Handler,
     body::BodyState,
-    connection::{Answer, Connection, Lost},
+    connection::{Answer, Channel, Connection, Lost},
     patience::Patience,
     timer::now,
 };
@@ -34,7 +34,7 @@ pub(crate) async fn receive<H: Handler>(connection: &mut Connection<'_, H>) -> R
     let peer = client.peer.map(tracing::field::display);
     let limit = channel.session.config().timeouts.message_verdict;
     // The client waits for the 354; the handler may have slow work before its first chunk.
-    channel.flush().await?;
+    channel.invite_body().await?;
     let (patience, commit_point) = (Patience::new(start), OnceLock::new());
     let mut body = Body::new(channel, &patience, &commit_point);
 
@@ -47,6 +47,15 @@ pub(crate) async fn receive<H: Handler>(connection: &mut Connection<'_, H>) -> R
         )
         .await;
     let answered_itself = matches!(answer, Answer::Given(_));
+    let committed = matches!(answer, Answer::Panicked)
+        && commit_point.get().is_some_and(|point| !point.give_up());
+    if committed {
+        // The message may be stored or not, so neither 250 nor 451 would be true.
+        tracing::error!(session = %client.session, "handler panicked past its commit point");
+        let (stage, panicked) = (Stage::Message, true);
+        observer.observe(&Event::HandlerFailed { stage, panicked });
+        return Err(Lost::Disconnected);
+    }
     let verdict = match answer {
         Answer::Given(verdict) => verdict,
         Answer::Stopped => MessageVerdict::Refuse(Refusal::shutting_down()),
@@ -65,56 +74,75 @@ pub(crate) async fn receive<H: Handler>(connection: &mut Connection<'_, H>) -> R
         while let Ok(Some(_)) = body.chunk().await {}
     }
 
-    let (state, facts) = (
-        body.state,
-        channel.session.body_facts().copied().unwrap_or_default(),
-    );
-    let (_, output) = channel.wire.split();
-    let refused = match (state, &verdict) {
-        (BodyState::Ended, verdict) => {
-            let answered = channel.session.answer_message(verdict, output, now());
-            debug_assert_eq!(answered, Ok(()), "the body has ended");
-            match verdict {
-                MessageVerdict::Refuse(refusal) => Some(refusal.code()),
-                _ => None,
-            }
-        }
-        (BodyState::Open, MessageVerdict::Refuse(refusal)) => {
-            let refused = channel.session.refuse_body(refusal.clone());
-            debug_assert_eq!(refused, Ok(()), "the body is coming in");
-            Some(refusal.code())
-        }
-        (BodyState::Refused(fault), _) => {
-            observer.observe(&Event::BodyRefused { fault });
-            tracing::info!(session = %client.session, ?fault, "body refused");
-            return Ok(());
-        }
-        (BodyState::Lost(lost), _) => {
-            observer.observe(&Event::BodyLost);
-            return Err(lost);
-        }
-        // Read to its end above.
-        (BodyState::Open, _) => return Ok(()),
-    };
-    let size = facts.size;
-    match (refused, verdict) {
-        (None, MessageVerdict::Accept(id)) => {
-            tracing::info!(session = %client.session, peer, %id, from, recipients, size, "message accepted");
+    let state = body.state;
+    let size = channel.session.body_facts().map_or(0, |facts| facts.size);
+    let outcome = conclude(channel, state, verdict);
+    let session = client.session;
+    match outcome {
+        Ok(Outcome::Accepted(id)) => {
+            tracing::info!(%session, peer, %id, from, recipients, size, "message accepted");
             observer.observe(&Event::MessageAccepted {
                 size,
                 recipients,
                 duration: now() - start,
             });
         }
-        (code, _) => {
-            tracing::info!(session = %client.session, peer, code, from, recipients, size, "message refused");
+        Ok(Outcome::Refused(code)) => {
+            tracing::info!(%session, peer, code, from, recipients, size, "message refused");
             if answered_itself {
-                observer.observe(&Event::Refused {
-                    stage: Stage::Message,
-                    code: code.unwrap_or_default(),
-                });
+                let stage = Stage::Message;
+                observer.observe(&Event::Refused { stage, code });
             }
+        }
+        Ok(Outcome::BodyRefused(fault)) => {
+            tracing::info!(%session, peer, ?fault, from, recipients, size, "body refused");
+            observer.observe(&Event::BodyRefused { fault });
+        }
+        Err(lost) => {
+            observer.observe(&Event::BodyLost);
+            return Err(lost);
         }
     }
     Ok(())
+}
+
+/// What became of a message.
+enum Outcome {
+    Accepted(QueueId),
+    /// By the application, with this code.
+    Refused(u16),
+    /// By the session.
+    BodyRefused(BodyFault),
+}
+
+/// Tells the session what became of the message whose body is in this state.
+fn conclude(
+    channel: &mut Channel,
+    state: BodyState,
+    verdict: MessageVerdict,
+) -> Result<Outcome, Lost> {
+    let outcome = match (state, verdict) {
+        (BodyState::Lost(lost), _) => return Err(lost),
+        (BodyState::Refused(fault), _) => Outcome::BodyRefused(fault),
+        (BodyState::Ended, verdict) => {
+            let (_, output) = channel.wire.split();
+            let answered = channel.session.answer_message(&verdict, output, now());
+            debug_assert_eq!(answered, Ok(()), "the body has ended");
+            match verdict {
+                MessageVerdict::Accept(id) => Outcome::Accepted(id),
+                MessageVerdict::Refuse(refusal) => Outcome::Refused(refusal.code()),
+                // No other kind so far, and one to come is no acceptance.
+                _ => Outcome::Refused(0),
+            }
+        }
+        (BodyState::Open, MessageVerdict::Refuse(refusal)) => {
+            let code = refusal.code();
+            let refused = channel.session.refuse_body(refusal);
+            debug_assert_eq!(refused, Ok(()), "the body is coming in");
+            Outcome::Refused(code)
+        }
+        // An accepted body was read to its end.
+        (BodyState::Open, _) => return Err(Lost::Disconnected),
+    };
+    Ok(outcome)
 }

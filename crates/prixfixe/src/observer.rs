@@ -6,7 +6,8 @@ use prixfixe_proto::{BodyFault, CloseReason, Stage};
 
 /// Is told of everything that happens in a server, where it happens.
 ///
-/// Called on the way of every message: an observer counts and returns.
+/// Called on the way of every message: an observer counts and returns, and does not panic, which
+/// would end the session.
 pub trait Observer: Send + Sync + fmt::Debug + 'static {
     /// Something has happened.
     fn observe(&self, event: &Event);

@@ -1,34 +1,23 @@
-//! The server: listeners, the accept loop, and the way to an orderly end.
+//! The server: its listeners, and the way to an orderly end.
 
 use std::{
     fmt, io,
     net::{SocketAddr, ToSocketAddrs},
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, Instant, SystemTime},
+    sync::{Arc, atomic::AtomicU64},
+    time::SystemTime,
 };
 
-use prixfixe_proto::{Config, Domain, Refusal, SessionFacts};
+use prixfixe_proto::{Config, Domain};
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
-    Client, Event, Handler, ListenerSettings, RefusedConnection, SessionId, Settings,
-    ShutdownHandle, connection,
-    listener::{Acceptor, BACKLOG, Listener, ListenerSocket},
+    Handler, ListenerSettings, Settings, ShutdownHandle,
+    accept::accept_loop,
+    listener::{BACKLOG, Listener, ListenerSocket},
     session_config::SessionConfig,
-    shutdown::{Phase, Shutdown},
-    stream::Stream,
-    timer::now,
+    shutdown::Shutdown,
 };
-
-/// How long accepting pauses when it fails: descriptors come back when sessions end, and trying
-/// at once again would only spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// How often the log says so while it lasts: it can last for hours.
-const ACCEPT_WARNING_PAUSE: Duration = Duration::from_secs(60);
 
 /// An SMTP receiver, bound and ready to serve.
 #[derive(Debug)]
@@ -86,14 +75,17 @@ pub enum ServeError {
     /// A listener could not be registered with the runtime.
     #[error("cannot register a listener with the runtime: {0}")]
     Register(#[source] io::Error),
+    /// An accept loop panicked, most likely in an observer; the server has stopped in order.
+    #[error("an accept loop has panicked")]
+    AcceptLoop,
 }
 
 /// What all connections of a server share.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    settings: Settings,
-    shutdown: Arc<Shutdown>,
-    sessions: AtomicU64,
+    pub(crate) settings: Settings,
+    pub(crate) shutdown: Arc<Shutdown>,
+    pub(crate) sessions: AtomicU64,
 }
 
 impl Shared {
@@ -270,8 +262,15 @@ impl Server {
             let (handler, shared) = (Arc::clone(&handler), Arc::clone(&shared));
             loops.spawn(async move { accept_loop(&acceptor, &config, &handler, &shared).await });
         }
-        while loops.join_next().await.is_some() {}
         let shutdown = &shared.shutdown;
+        let mut outcome = Ok(());
+        while let Some(ended) = loops.join_next().await {
+            if ended.is_err() {
+                // Better no server, which is noticed, than one that is deaf on one address.
+                outcome = Err(ServeError::AcceptLoop);
+                ShutdownHandle(Arc::clone(shutdown)).drain();
+            }
+        }
         if timeout(shared.settings.drain, shutdown.all_left())
             .await
             .is_err()
@@ -279,7 +278,7 @@ impl Server {
             ShutdownHandle(Arc::clone(shutdown)).force();
             shutdown.all_left().await;
         }
-        Ok(())
+        outcome
     }
 
     #[cfg(feature = "testkit")]
@@ -303,93 +302,4 @@ fn listen_error(address: &dyn fmt::Display, source: io::Error) -> ListenError {
         io::ErrorKind::AddrInUse => ListenError::InUse(address),
         _ => ListenError::Io { address, source },
     }
-}
-
-/// Accepts until the server drains; then turns away who is queued already, since closing the
-/// socket would cut them off without a word.
-async fn accept_loop<H: Handler>(
-    acceptor: &Acceptor,
-    config: &SessionConfig,
-    handler: &Arc<H>,
-    shared: &Arc<Shared>,
-) {
-    let mut warned = None;
-    loop {
-        tokio::select! {
-            biased;
-            () = shared.shutdown.reached(Phase::Draining) => break,
-            accepted = acceptor.accept() => match accepted {
-                Ok((stream, peer)) => take_on(stream, peer, config, handler, shared),
-                Err(error) => accept_failed(&error, &mut warned, shared).await,
-            },
-        }
-    }
-    while let Ok(Ok((stream, _))) = timeout(Duration::ZERO, acceptor.accept()).await {
-        turn_away(stream, RefusedConnection::Shutdown, shared);
-    }
-}
-
-pub(crate) fn take_on<H: Handler>(
-    stream: Stream,
-    peer: Option<SocketAddr>,
-    config: &SessionConfig,
-    handler: &Arc<H>,
-    shared: &Arc<Shared>,
-) {
-    let Some(permit) = shared.shutdown.enter(shared.settings.max_connections) else {
-        return turn_away(stream, RefusedConnection::TooMany, shared);
-    };
-    shared.settings.observer.observe(&Event::Accepted);
-    let client = Client {
-        // Only uniqueness counts, so no order with anything else is needed.
-        session: SessionId(shared.sessions.fetch_add(1, Ordering::Relaxed)),
-        peer,
-        since: now(),
-        connected_at: SystemTime::now(),
-        helo: None,
-        extended: false,
-        facts: SessionFacts::default(),
-    };
-    let exempt = shared
-        .settings
-        .exempt
-        .iter()
-        .any(|pattern| pattern.matches(peer));
-    let (config, handler, shared) = (config.of(exempt), Arc::clone(handler), Arc::clone(shared));
-    tokio::spawn(async move {
-        let _permit = permit;
-        let observer = &*shared.settings.observer;
-        let shutdown = Arc::clone(&shared.shutdown);
-        connection::serve(&*handler, observer, config, shutdown, stream, client).await;
-    });
-}
-
-/// Says 421 and closes, without a session.
-fn turn_away(stream: Stream, reason: RefusedConnection, shared: &Shared) {
-    shared
-        .settings
-        .observer
-        .observe(&Event::ConnectionRefused(reason));
-    let refusal = match reason {
-        RefusedConnection::TooMany => Refusal::new(421, 7, 0, "Too many connections, try later"),
-        RefusedConnection::Shutdown => Ok(Refusal::shutting_down()),
-    };
-    if let Ok(refusal) = refusal {
-        let mut line = Vec::new();
-        refusal.write_to(&mut line);
-        stream.dismiss(&line);
-    }
-}
-
-async fn accept_failed(error: &io::Error, warned: &mut Option<Instant>, shared: &Shared) {
-    shared.settings.observer.observe(&Event::AcceptFailed);
-    // Its client has gone already; the next one may be fine.
-    if error.kind() == io::ErrorKind::ConnectionAborted {
-        return;
-    }
-    if warned.is_none_or(|last| now() - last >= ACCEPT_WARNING_PAUSE) {
-        tracing::warn!(%error, "cannot accept connections; pausing");
-        *warned = Some(now());
-    }
-    tokio::time::sleep(ACCEPT_PAUSE).await;
 }

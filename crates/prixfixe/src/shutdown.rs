@@ -70,8 +70,10 @@ impl Shutdown {
     }
 
     fn advance(&self, to: Phase) {
-        self.phase.fetch_max(to as u8, Ordering::AcqRel);
-        self.advanced.notify_waiters();
+        // Who is woken registers again only for a later phase, so nobody is woken for nothing.
+        if self.phase.fetch_max(to as u8, Ordering::AcqRel) < to as u8 {
+            self.advanced.notify_waiters();
+        }
     }
 
     /// Waits until the phase is at least `phase`.
@@ -196,6 +198,8 @@ mod tests {
             .await;
             seen
         });
+        tokio::task::yield_now().await;
+        ShutdownHandle(Arc::clone(&shutdown)).drain();
         tokio::task::yield_now().await;
         ShutdownHandle(Arc::clone(&shutdown)).drain();
         tokio::task::yield_now().await;

@@ -42,9 +42,7 @@ use tokio::{
 use crate::{
     Body, Client, Counters, Envelope, ForwardPath, Handler, HeloName, ListenError,
     ListenerSettings, Mail, MessageVerdict, Refusal, Server, Settings, ShutdownHandle, Stage,
-    Totals, Verdict,
-    server::{Shared, take_on},
-    stream::Stream,
+    Totals, Verdict, accept::take_on, server::Shared, stream::Stream,
 };
 
 /// Octets in flight between a [`TestClient`] and the server, each way.

@@ -44,12 +44,12 @@ async fn a_panic_at_any_stage_is_451_and_the_session_goes_on() {
 }
 
 #[tokio::test]
-async fn a_panic_on_the_connection_ends_it_with_451() {
+async fn a_panic_on_the_connection_ends_it_with_421() {
     watchdog(async {
         let server = TestServer::start().await.unwrap();
         server.inject(Stage::Connect, Fault::Panic);
         let mut client = server.client();
-        assert_eq!(client.reply().await.unwrap().code, 451);
+        assert_eq!(client.reply().await.unwrap().code, 421);
         client.reply().await.unwrap_err();
         let mut next = server.client();
         assert_eq!(next.reply().await.unwrap().code, 220);

@@ -50,7 +50,7 @@ async fn without_a_verdict_on_the_connection_it_ends() {
     server.inject(Stage::Connect, Fault::Stall);
     let mut client = server.client();
     let start = Instant::now();
-    assert_eq!(client.reply().await.unwrap().code, 451);
+    assert_eq!(client.reply().await.unwrap().code, 421);
     // The client has a banner within 30 seconds, whatever it says.
     assert_eq!(start.elapsed().as_secs(), 30);
     client.reply().await.unwrap_err();
@@ -169,4 +169,29 @@ async fn it_runs_while_the_handler_is_busy() {
         panicked: false,
     };
     assert!(events.so_far().contains(&failed));
+}
+
+/// Enters its commit point and falls over.
+struct Falling;
+
+impl Handler for Falling {
+    async fn rcpt(&self, _: &Client, _: &Envelope, _: &ForwardPath) -> Verdict {
+        Verdict::Accept
+    }
+
+    async fn message(&self, _: &Client, _: Envelope, body: &mut Body<'_>) -> MessageVerdict {
+        while let Ok(Some(_)) = body.chunk().await {}
+        assert!(body.commit_point().enter());
+        panic!("past the commit point");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_past_the_commit_point_is_answered_with_nothing() {
+    let server = Server::new(settings());
+    let mut client = connect(&server, &Arc::new(Falling));
+    client.greet().await.unwrap();
+    // The message may be stored or not: neither 250 nor 451 would be true.
+    let sent = client.send("a@example.org", "b@example.com", "x\r\n").await;
+    sent.unwrap_err();
 }
