@@ -126,19 +126,8 @@ async fn readyz(State(readiness): State<Readiness>) -> impl IntoResponse {
     }
     let store = readiness.store.as_ref().map(|store| {
         let health = store.health();
-        if !health.writable {
-            let cause = health
-                .last_error
-                .as_ref()
-                .map(|last| last.error.to_string());
-            reasons.push(format!(
-                "the store takes no mail: {}",
-                cause.unwrap_or_default()
-            ));
-        }
-        let low = |free: u64| free < health.min_free_disk_bytes;
-        if health.disk_free_bytes.is_some_and(low) {
-            reasons.push("the disk has less left than store.min_free_disk".to_owned());
+        if let Some(trouble) = &health.trouble {
+            reasons.push(format!("the store takes no mail: {trouble}"));
         }
         json!({
             "writable": health.writable,

@@ -186,8 +186,9 @@ mod tests {
             writeln!(&writer, "{number}").unwrap();
         }
         drop(end);
-        let expected: String = (0..1000).map(|number| format!("{number}\n")).collect();
-        assert_eq!(read_to_end(&pipe), expected.as_bytes());
+        let text = String::from_utf8(read_to_end(&pipe)).unwrap();
+        let numbers: Vec<u32> = text.lines().map(|line| line.parse().unwrap()).collect();
+        assert_eq!(numbers, (0..1000).collect::<Vec<_>>());
     }
 
     #[test]
