@@ -95,7 +95,11 @@ pub(crate) fn take_on<H: Handler>(
         .exempt
         .iter()
         .any(|pattern| pattern.matches(peer));
-    let (config, handler, shared) = (config.of(exempt), Arc::clone(handler), Arc::clone(shared));
+    let (config, handler, shared) = (
+        config.of(peer, exempt),
+        Arc::clone(handler),
+        Arc::clone(shared),
+    );
     tokio::spawn(async move {
         let _permit = permit;
         let observer = &*shared.settings.observer;

@@ -91,7 +91,7 @@ pub(crate) struct Shared {
 impl Shared {
     #[cfg(feature = "testkit")]
     pub(crate) fn session_config(&self) -> SessionConfig {
-        SessionConfig::new(self.settings.session.clone())
+        SessionConfig::new(&self.settings.session, &self.settings.bare_newline_networks)
     }
 }
 
@@ -291,7 +291,7 @@ impl Server {
         config.quirks = settings.quirks.unwrap_or(config.quirks);
         self.listeners.push(Listener {
             socket,
-            config: SessionConfig::new(config),
+            config: SessionConfig::new(&config, &self.shared.settings.bare_newline_networks),
         });
     }
 }

@@ -1,18 +1,58 @@
-//! The settings of a listener's sessions, in the two forms that there are.
+//! The settings of a listener's sessions, in all the forms that its clients need.
 
-use std::sync::Arc;
+use std::{cmp::Reverse, net::SocketAddr, sync::Arc};
 
-use prixfixe_proto::Config;
+use prixfixe_proto::{BareNewline, Config};
+
+use crate::Network;
+
+/// Settings for the clients of certain networks, and for all others; made once, so that a
+/// connection shares them.
+#[derive(Debug, Clone)]
+pub(crate) struct SessionConfig {
+    /// The smaller networks first.
+    networks: Vec<(Network, Forms)>,
+    others: Forms,
+}
 
 /// Settings for ordinary clients, and for those to whom the limits of a session do not apply.
 #[derive(Debug, Clone)]
-pub(crate) struct SessionConfig {
+struct Forms {
     limited: Arc<Config>,
     exempt: Arc<Config>,
 }
 
 impl SessionConfig {
-    pub(crate) fn new(config: Config) -> Self {
+    /// `networks` say what becomes of bare line ends from their clients, whatever `config` says.
+    pub(crate) fn new(config: &Config, networks: &[(Network, BareNewline)]) -> Self {
+        let form = |(network, bare_newline): &(Network, BareNewline)| {
+            let mut config = config.clone();
+            config.quirks.bare_newline = *bare_newline;
+            (*network, Forms::new(config))
+        };
+        let mut networks: Vec<_> = networks.iter().map(form).collect();
+        networks.sort_by_key(|(network, _)| Reverse(network.prefix()));
+        Self {
+            networks,
+            others: Forms::new(config.clone()),
+        }
+    }
+
+    /// The settings for a client; without an address it came over a Unix socket.
+    pub(crate) fn of(&self, peer: Option<SocketAddr>, exempt: bool) -> Arc<Config> {
+        let is_in = |network: &Network| peer.is_some_and(|peer| network.contains(peer.ip()));
+        let found = self.networks.iter().find(|(network, _)| is_in(network));
+        let forms = found.map_or(&self.others, |(_, forms)| forms);
+        Arc::clone(if exempt {
+            &forms.exempt
+        } else {
+            &forms.limited
+        })
+    }
+}
+
+impl Forms {
+    fn new(config: Config) -> Self {
         let mut exempt = config.clone();
         exempt.limits.messages = u32::MAX;
         exempt.limits.errors = u32::MAX;
@@ -22,8 +62,27 @@ impl SessionConfig {
             exempt: Arc::new(exempt),
         }
     }
+}
 
-    pub(crate) fn of(&self, exempt: bool) -> Arc<Config> {
-        Arc::clone(if exempt { &self.exempt } else { &self.limited })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smallest_network_decides() {
+        let networks = [
+            ("10.0.0.0/8".parse().unwrap(), BareNewline::Normalise),
+            ("10.1.0.0/16".parse().unwrap(), BareNewline::Accept),
+        ];
+        let config = Config::new("mx.example.com".parse().unwrap());
+        let configs = SessionConfig::new(&config, &networks);
+        let mode = |peer: Option<&str>| {
+            let peer = peer.map(|peer| peer.parse().unwrap());
+            configs.of(peer, true).quirks.bare_newline
+        };
+        assert_eq!(mode(Some("10.1.2.3:25")), BareNewline::Accept);
+        assert_eq!(mode(Some("10.2.2.3:25")), BareNewline::Normalise);
+        assert_eq!(mode(Some("192.0.2.1:25")), BareNewline::Reject);
+        assert_eq!(mode(None), BareNewline::Reject);
     }
 }

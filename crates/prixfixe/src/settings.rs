@@ -2,9 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use prixfixe_proto::{Config, Domain, Quirks};
+use prixfixe_proto::{BareNewline, Config, Domain, Quirks};
 
-use crate::{NoObserver, Observer, PeerPattern};
+use crate::{Network, NoObserver, Observer, PeerPattern};
 
 /// Everything a server has to know besides its listeners and its handler.
 #[derive(Debug, Clone)]
@@ -14,6 +14,9 @@ pub struct Settings {
     pub session: Config,
     /// Connections at a time; more are told 421. Default 1000.
     pub max_connections: usize,
+    /// What becomes of bare line ends from the clients of certain networks, whatever their
+    /// listener says; the smallest network that holds a client decides. Default: none.
+    pub bare_newline_networks: Vec<(Network, BareNewline)>,
     /// Clients to whom the limits of a session (messages, errors, idle commands) do not apply.
     /// Default: none.
     pub exempt: Vec<PeerPattern>,
@@ -29,6 +32,7 @@ impl Settings {
         Self {
             session: Config::new(domain),
             max_connections: 1000,
+            bare_newline_networks: Vec::new(),
             exempt: Vec::new(),
             drain: Duration::from_secs(30),
             observer: Arc::new(NoObserver),

@@ -254,6 +254,10 @@ fn server_settings(settings: &Settings, domain: Domain) -> prixfixe::Settings {
     server.max_connections = usize::try_from(receiver.max_connections.get()).unwrap_or(usize::MAX);
     server.drain = settings.timeouts.drain.get();
     server.exempt.clone_from(&settings.limits.exempt_networks);
+    let rules = settings.bare_newline_networks.iter();
+    server.bare_newline_networks = rules
+        .map(|rule| (rule.network, mode(rule.bare_newline)))
+        .collect();
     server.session = Config::new(domain);
     server.session.limits = limits(settings);
     server.session.timeouts = timeouts(settings);
@@ -303,14 +307,18 @@ fn timeouts(settings: &Settings) -> Timeouts {
     timeouts
 }
 
-fn quirks(settings: &Settings, bare_newline: config::BareNewline) -> Quirks {
-    let receiver = &settings.receiver;
-    let mut quirks = Quirks::default();
-    quirks.bare_newline = match bare_newline {
+fn mode(bare_newline: config::BareNewline) -> BareNewline {
+    match bare_newline {
         config::BareNewline::Reject => BareNewline::Reject,
         config::BareNewline::Normalise => BareNewline::Normalise,
         config::BareNewline::Accept => BareNewline::Accept,
-    };
+    }
+}
+
+fn quirks(settings: &Settings, bare_newline: config::BareNewline) -> Quirks {
+    let receiver = &settings.receiver;
+    let mut quirks = Quirks::default();
+    quirks.bare_newline = mode(bare_newline);
     quirks.missing_brackets = receiver.allow_missing_brackets;
     quirks.strict_lengths = receiver.strict_lengths;
     quirks.refuse_nul = receiver.refuse_nul;

@@ -13,6 +13,7 @@ mod dialogue;
 mod dialogue_settings;
 mod dialogues;
 mod line_end_modes;
+mod line_end_networks;
 #[path = "../../../prixfixe-proto/tests/naive_body/mod.rs"]
 mod naive_body;
 #[allow(dead_code, reason = "each test binary uses its own part")]

@@ -35,14 +35,11 @@ section! {
     /// network that holds the client decides, before its listener.
     pub(crate) struct NetworkRule: Tables("bare_newline_network") {
         /// The clients.
-        network: Network = unset, Later(BARE_NEWLINE_NETWORK);
+        network: Network = unset, Built;
         /// What happens to a message of theirs with a bare CR or LF.
         bare_newline: BareNewline = unset, Built;
     }
 }
-
-/// The rule can be the stricter one, and then leaving it out lets smuggled mail in.
-const BARE_NEWLINE_NETWORK: Missing = Missing::refused("bare_newline by network");
 
 choice! {
     /// The protocol of a listener.
