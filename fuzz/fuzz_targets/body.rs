@@ -47,7 +47,11 @@ fn check(config: &Config, input: &[u8], decoding: &Decoding) {
     assert_eq!(facts.nul, expected.octets.contains(&0));
     assert_eq!(facts.eight_bit, !expected.octets.is_ascii());
 
-    let longest = longest_line(&expected.octets);
+    // In this mode the octets are those that came, but for the stuffed dots.
+    let Some(came) = NaiveBody::of(input, BareNewline::Accept) else {
+        unreachable!("a body ends where it ends in every mode");
+    };
+    let (longest, counted) = measure(mode, &came.octets);
     assert_eq!(facts.longest_line, longest);
     let limits = &config.limits;
     let faults = [
@@ -61,22 +65,35 @@ fn check(config: &Config, input: &[u8], decoding: &Decoding) {
             facts.received_fields > limits.received_fields,
             BodyFault::Loop,
         ),
-        (facts.size > limits.message_size, BodyFault::TooBig),
+        (counted > limits.message_size, BodyFault::TooBig),
     ];
     let gravest = faults.into_iter().rfind(|(found, _)| *found);
     assert_eq!(decoding.fault, gravest.map(|(_, fault)| fault));
 }
 
-/// With its CRLF; a body that has ended ends in one.
-fn longest_line(body: &[u8]) -> usize {
-    let (mut longest, mut start) = (0, 0);
-    for (at, pair) in body.windows(2).enumerate() {
-        if pair == b"\r\n" {
-            longest = longest.max(at + 2 - start);
-            start = at + 2;
+/// The longest line with its end, and the octets that count towards the size: those that are
+/// handed out, and those that a run of CRs is shortened by. `text` has all octets that came.
+fn measure(mode: BareNewline, text: &[u8]) -> (usize, u64) {
+    let (mut longest, mut line, mut counted, mut at) = (0, 0, 0, 0);
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        let crs = rest.iter().take_while(|octet| **octet == b'\r').count();
+        let lf = usize::from(rest.get(crs) == Some(&b'\n'));
+        let (came, counts, ends) = match mode {
+            // A run of CRs, with or without an LF, is one CRLF; all of it counts.
+            BareNewline::Normalise if crs + lf > 0 => (crs + lf, crs.max(1) + 1, true),
+            BareNewline::Accept if lf > 0 => (crs + 1, crs + 1, true),
+            BareNewline::Reject if rest.starts_with(b"\r\n") => (2, 2, true),
+            _ => (1, 1, false),
+        };
+        at += came;
+        line += counts;
+        counted += counts as u64;
+        if ends {
+            longest = longest.max(line);
+            line = 0;
         }
     }
-    longest
+    (longest, counted)
 }
 
 /// What a decoder made of an input.
