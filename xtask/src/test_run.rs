@@ -112,6 +112,7 @@ fn clippy(workspace: &Workspace, _: Effort) -> Result<(), Failure> {
     process::run(process::cargo(&workspace.root).args([
         "clippy",
         "--workspace",
+        "--all-features",
         "--all-targets",
         "--",
         "-D",
@@ -125,7 +126,7 @@ fn doc(workspace: &Workspace, _: Effort) -> Result<(), Failure> {
     for targets in [&["--bins", "--document-private-items"][..], &["--lib"]] {
         process::run(
             process::cargo(&workspace.root)
-                .args(["doc", "--workspace", "--no-deps"])
+                .args(["doc", "--workspace", "--all-features", "--no-deps"])
                 .args(targets)
                 .env("RUSTDOCFLAGS", "-D warnings"),
         )?;
@@ -163,7 +164,8 @@ fn fuzz_each(workspace: &Workspace, effort: Effort) -> Result<(), Failure> {
 
 fn test(workspace: &Workspace, effort: Effort) -> Result<(), Failure> {
     let mut command = process::cargo(&workspace.root);
-    command.args(["test", "--workspace"]);
+    // The driver's tests need the test kit, which is a feature.
+    command.args(["test", "--workspace", "--all-features"]);
     if effort == Effort::Long {
         command.env("PRIXFIXE_LONG", "1");
     }
