@@ -1,0 +1,15 @@
+//! What the rest of the crate needs from a platform: the contract, and the choice of who keeps it.
+//!
+//! A back end is a module with the types below under the same names; nothing else in the crate calls
+//! the system. [`linux`] is the reference.
+//!
+//! | type | what it promises |
+//! | --- | --- |
+//! | `Mapping` | shared memory of a fixed size that nobody can shrink; page aligned, zeroed when made, lost in a forked child |
+//! | `wait_on`, `wake` | sleep while a 32-bit word in shared memory has a value; wake who sleeps there, in whichever process; spurious returns are allowed |
+//! | `Doorbell` | wakes a poller; rings made while nobody looks are not lost; ringing never blocks |
+//! | `WakeSender`, `WakeReceiver` | the same from the server to one asynchronous client; whatever the client does to its end, sending never blocks |
+//! | `Socket` | a connected control socket that keeps message bounds, passes descriptors, tells who the peer is and when it is gone; no call blocks unless it says so |
+//! | `Listener` | takes sockets at an [`Address`](crate::Address); replaces what a dead server left there, never a live one |
+//! | `Poller` | waits for many of these at once, with the token each was added under |
+//! | `ForkGuard` | tells whether this process is still the one that made it, for the cost of a load |
