@@ -13,3 +13,15 @@
 //! | `Listener` | takes sockets at an [`Address`](crate::Address); replaces what a dead server left there, never a live one |
 //! | `Poller` | waits for many of these at once, with the token each was added under |
 //! | `ForkGuard` | tells whether this process is still the one that made it, for the cost of a load |
+
+#[cfg(target_os = "linux")]
+mod linux;
+
+#[cfg(target_os = "linux")]
+pub(crate) use linux::{
+    AcceptFailure, BadDescriptor, BadListener, BadSegment, BindFailure, ConnectFailure, Doorbell,
+    Drained, Event, Events, ForkGuard, Listener, MAX_DESCRIPTORS, Mapping, Message, Poller,
+    ReceiveFailure, Received, SendFailure, Sharing, Socket, Trigger, WaitResult, WakeReceiver,
+    WakeSender, effective_uid, overflow_uid, pause, processors, wait_on, wake, wake_channel,
+    yield_now,
+};

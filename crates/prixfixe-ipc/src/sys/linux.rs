@@ -1,0 +1,26 @@
+//! The back end for Linux: memfd, futex, eventfd, epoll and `AF_UNIX` sockets.
+
+mod doorbell;
+mod fork_guard;
+mod futex;
+mod listener;
+mod mapping;
+mod poller;
+mod processors;
+mod socket;
+mod socket_path;
+mod users;
+mod wake_channel;
+
+pub(crate) use doorbell::{BadDescriptor, Doorbell};
+pub(crate) use fork_guard::ForkGuard;
+pub(crate) use futex::{WaitResult, wait_on, wake};
+pub(crate) use listener::{AcceptFailure, BadListener, BindFailure, Listener};
+pub(crate) use mapping::{BadSegment, Mapping, Sharing};
+pub(crate) use poller::{Event, Events, Poller, Trigger};
+pub(crate) use processors::{pause, processors, yield_now};
+pub(crate) use socket::{
+    ConnectFailure, MAX_DESCRIPTORS, Message, ReceiveFailure, Received, SendFailure, Socket,
+};
+pub(crate) use users::{effective_uid, overflow_uid};
+pub(crate) use wake_channel::{Drained, WakeReceiver, WakeSender, wake_channel};

@@ -1,0 +1,97 @@
+//! What wakes a server that waits in its poller.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use rustix::event::EventfdFlags;
+use rustix::io::Errno;
+
+/// A bell that clients ring and the server's [`Poller`](super::Poller) hears: an eventfd, shared by
+/// all clients of a trust domain.
+///
+/// It is added edge-triggered and nobody ever reads it. Every ring is an edge of its own, and a ring
+/// before the poller looks is remembered. A reader would gain nothing, and could be stopped: the
+/// open file is shared with the clients, and one of them could clear `O_NONBLOCK` and read first.
+///
+/// For the same reason a client of the same trust domain could fill the counter, which honest rings
+/// never do in 2^64 rings. Then rings of that domain are lost, or block who rings; no other domain,
+/// and never the server, which rings no doorbell.
+#[derive(Debug)]
+pub(crate) struct Doorbell {
+    eventfd: OwnedFd,
+}
+
+/// Why a descriptor is not taken for what it was sent as.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BadDescriptor {
+    #[error("the descriptor is not {expected}")]
+    WrongKind { expected: &'static str },
+    #[error("the descriptor cannot be used: {0}")]
+    System(#[from] io::Error),
+}
+
+impl From<Errno> for BadDescriptor {
+    fn from(errno: Errno) -> Self {
+        Self::System(errno.into())
+    }
+}
+
+impl Doorbell {
+    pub(crate) fn create() -> io::Result<Self> {
+        let eventfd = rustix::event::eventfd(0, EventfdFlags::NONBLOCK | EventfdFlags::CLOEXEC)?;
+        Ok(Self { eventfd })
+    }
+
+    /// Takes the doorbell that a server sent. Anything but an eventfd is refused: ringing it would
+    /// write octets to a place of the sender's choice.
+    pub(crate) fn accept(fd: OwnedFd) -> Result<Self, BadDescriptor> {
+        if is_eventfd(&fd)? {
+            Ok(Self { eventfd: fd })
+        } else {
+            Err(BadDescriptor::WrongKind {
+                expected: "an eventfd",
+            })
+        }
+    }
+
+    /// Rings. Whoever polls wakes once for any number of rings that it has not seen.
+    #[inline]
+    pub(crate) fn ring(&self) {
+        // EAGAIN means a full counter, so it is readable anyway; nothing else can fail.
+        let _ = rustix::io::write(&self.eventfd, &1_u64.to_ne_bytes());
+    }
+
+    /// A second descriptor of the same bell, to be sent to a client.
+    pub(crate) fn try_clone_fd(&self) -> io::Result<OwnedFd> {
+        self.eventfd.try_clone()
+    }
+}
+
+impl AsFd for Doorbell {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.eventfd.as_fd()
+    }
+}
+
+fn is_eventfd(fd: &OwnedFd) -> Result<bool, Errno> {
+    let link = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    match rustix::fs::readlink(link, Vec::new()) {
+        // A file of that name would be shown with its path, which starts with a slash.
+        Ok(target) => Ok(target.as_bytes() == b"anon_inode:[eventfd]"),
+        Err(_) => behaves_like_an_eventfd(fd),
+    }
+}
+
+/// For a process without `/proc`. Files, pipes and sockets take a write of nothing, which leaves no
+/// trace in them; of those that refuse it, only an eventfd takes eight octets at once, and
+/// adding zero to it changes nothing and never blocks.
+fn behaves_like_an_eventfd(fd: &OwnedFd) -> Result<bool, Errno> {
+    if rustix::io::write(fd, &[]) != Err(Errno::INVAL) {
+        return Ok(false);
+    }
+    match rustix::io::write(fd, &0_u64.to_ne_bytes()) {
+        Ok(written) => Ok(written == size_of::<u64>()),
+        Err(Errno::INVAL | Errno::BADF) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}

@@ -1,0 +1,53 @@
+//! What can go wrong with a listening socket, one enum per operation.
+
+use std::io;
+
+use rustix::io::Errno;
+
+/// Why a server cannot listen where it was told to.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BindFailure {
+    #[error("a server listens at this address already")]
+    AlreadyServing,
+    #[error("the path exists and is not a socket; it is left alone")]
+    NotASocket,
+    #[error("another process holds a lock on the directory of the socket")]
+    DirectoryLocked,
+    #[error("cannot listen: {0}")]
+    Other(#[from] io::Error),
+}
+
+impl From<Errno> for BindFailure {
+    fn from(errno: Errno) -> Self {
+        Self::Other(errno.into())
+    }
+}
+
+/// Why a descriptor is not taken for a listener.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BadListener {
+    #[error("the descriptor is not a Unix socket")]
+    NotUnix,
+    #[error("the socket is not of type SOCK_SEQPACKET")]
+    NotSeqpacket,
+    #[error("the socket does not listen")]
+    NotListening,
+    #[error("the socket cannot be used: {0}")]
+    System(#[from] io::Error),
+}
+
+impl From<Errno> for BadListener {
+    fn from(errno: Errno) -> Self {
+        Self::System(errno.into())
+    }
+}
+
+/// Why no client was accepted though one may wait.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AcceptFailure {
+    /// The client goes on waiting, and the listener stays readable.
+    #[error("this process or the system has no descriptor left: {0}")]
+    NoDescriptors(#[source] io::Error),
+    #[error("cannot accept: {0}")]
+    Other(#[source] io::Error),
+}

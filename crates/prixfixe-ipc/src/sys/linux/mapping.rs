@@ -1,0 +1,198 @@
+//! Shared memory of a fixed size.
+
+use std::ffi::c_void;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::{self, NonNull};
+
+use rustix::fs::{FileType, MemfdFlags, SealFlags};
+use rustix::io::Errno;
+use rustix::mm::{Advice, MapFlags, ProtFlags};
+use rustix::process::Pid;
+
+/// Who may write to a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// Whoever made the segment and whoever accepts it.
+    PeerWrites,
+    /// Only whoever made it; nobody can make another writable mapping, whatever he does with the
+    /// descriptor.
+    PeerReads,
+}
+
+/// Memory shared with other processes: whole pages, zeroed when made, of a size that nobody can
+/// change, unmapped on drop. A forked child does not have it: touching it there is a fault, so ask a
+/// [`ForkGuard`](super::ForkGuard) first.
+///
+/// That it can be read without a fault rests on the seals against shrinking and on the file system
+/// being that of memfd, where no page needs another process to be had.
+#[derive(Debug)]
+pub(crate) struct Mapping {
+    base: NonNull<u8>,
+    len: usize,
+    /// The process that has the mapping: in a forked child the same addresses may be used otherwise.
+    process: Pid,
+}
+
+// SAFETY: the mapping is only an address range; how its octets may be reached is the business of
+// `crate::memory`.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
+
+/// Why a descriptor is not taken for shared memory.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BadSegment {
+    #[error("the descriptor is not a memory file: it cannot be sealed")]
+    NotSealable,
+    #[error("the segment is not on tmpfs")]
+    NotTmpfs,
+    #[error("the segment lacks seals: it has {found:#x} and needs {needed:#x}")]
+    SealsMissing { found: u32, needed: u32 },
+    #[error("the segment has {found} octets instead of {expected}")]
+    WrongSize { expected: usize, found: u64 },
+    #[error("the segment cannot be mapped: {0}")]
+    System(#[from] io::Error),
+}
+
+impl From<Errno> for BadSegment {
+    fn from(errno: Errno) -> Self {
+        Self::System(errno.into())
+    }
+}
+
+impl Mapping {
+    /// Makes a segment of `len` octets, a multiple of the page size, and the descriptor by which a
+    /// peer can accept it. `name` is seen in `/proc/PID/maps` and need not be unique.
+    pub(crate) fn create(name: &str, len: usize, sharing: Sharing) -> io::Result<(Self, OwnedFd)> {
+        if len == 0 || !len.is_multiple_of(rustix::param::page_size()) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let memfd = sealable_file(name)?;
+        rustix::fs::ftruncate(&memfd, len as u64)?;
+        let mapping = Self::of_file(memfd.as_fd(), len, ProtFlags::READ | ProtFlags::WRITE)?;
+        // Last, since the seal against future writers would also stop our own mapping.
+        rustix::fs::fcntl_add_seals(&memfd, sharing.seals())?;
+        Ok((mapping, memfd))
+    }
+
+    /// Maps the segment of exactly `len` octets that a peer made, for reading alone when the sharing
+    /// says so. The descriptor is closed.
+    ///
+    /// Nothing the peer does with its own descriptor can make a later access fault: that is what is
+    /// checked here. Huge pages are refused, of which there may be none left when one is touched.
+    pub(crate) fn accept(fd: OwnedFd, len: usize, sharing: Sharing) -> Result<Self, BadSegment> {
+        let found = match rustix::fs::fcntl_get_seals(&fd) {
+            Ok(seals) => seals,
+            Err(Errno::INVAL) => return Err(BadSegment::NotSealable),
+            Err(errno) => return Err(errno.into()),
+        };
+        // Before the size is looked at: only a sealed size stays what it was.
+        let needed = sharing.seals();
+        if !found.contains(needed) {
+            return Err(BadSegment::SealsMissing {
+                found: found.bits(),
+                needed: needed.bits(),
+            });
+        }
+        if rustix::fs::fstatfs(&fd)?.f_type != TMPFS_MAGIC {
+            return Err(BadSegment::NotTmpfs);
+        }
+        let stat = rustix::fs::fstat(&fd)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(BadSegment::NotSealable);
+        }
+        let size = u64::try_from(stat.st_size).unwrap_or(0);
+        if len == 0 || size != len as u64 {
+            return Err(BadSegment::WrongSize {
+                expected: len,
+                found: size,
+            });
+        }
+        let protection = match sharing {
+            Sharing::PeerWrites => ProtFlags::READ | ProtFlags::WRITE,
+            Sharing::PeerReads => ProtFlags::READ,
+        };
+        let mapping = Self::of_file(fd.as_fd(), len, protection)?;
+        // The mapping keeps the memory; a descriptor for each would soon reach the limit.
+        drop(fd);
+        Ok(mapping)
+    }
+
+    /// Memory for both ends of a connection within one process.
+    pub(crate) fn private(len: usize) -> io::Result<Self> {
+        // SAFETY: a new mapping at an address of the kernel's choice touches nothing.
+        let base = unsafe {
+            rustix::mm::mmap_anonymous(
+                ptr::null_mut(),
+                len,
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::SHARED | MapFlags::NORESERVE,
+            )
+        }?;
+        Self::lost_in_children(base, len)
+    }
+
+    /// The first octet, at the start of a page.
+    pub(crate) fn base(&self) -> NonNull<u8> {
+        self.base
+    }
+
+    /// The octets mapped.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    fn of_file(file: BorrowedFd<'_>, len: usize, protection: ProtFlags) -> io::Result<Self> {
+        // SAFETY: a new mapping at an address of the kernel's choice touches nothing.
+        let base = unsafe {
+            rustix::mm::mmap(ptr::null_mut(), len, protection, MapFlags::SHARED, file, 0)
+        }?;
+        Self::lost_in_children(base, len)
+    }
+
+    /// Takes over the new mapping at `base` and keeps it from forked children, who would otherwise
+    /// hold pages, and a writable way to them, that nobody knows of.
+    fn lost_in_children(base: *mut c_void, len: usize) -> io::Result<Self> {
+        let mapping = Self {
+            base: NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?,
+            len,
+            process: rustix::process::getpid(),
+        };
+        // SAFETY: the range is the mapping just made; the advice concerns forks only.
+        unsafe { rustix::mm::madvise(base, len, Advice::LinuxDontFork) }?;
+        Ok(mapping)
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        if rustix::process::getpid() == self.process {
+            // SAFETY: the range was mapped by us and nobody refers to it any more; this is not a
+            // forked child, where something else may have come to lie there.
+            let _ = unsafe { rustix::mm::munmap(self.base.as_ptr().cast(), self.len) };
+        }
+    }
+}
+
+impl Sharing {
+    fn seals(self) -> SealFlags {
+        let fixed_size = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+        match self {
+            Self::PeerWrites => fixed_size,
+            Self::PeerReads => fixed_size | SealFlags::FUTURE_WRITE,
+        }
+    }
+}
+
+fn sealable_file(name: &str) -> io::Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    match rustix::fs::memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL) {
+        // Kernels before 6.3 do not know the flag.
+        Err(Errno::INVAL) => Ok(rustix::fs::memfd_create(name, flags)?),
+        made => Ok(made?),
+    }
+}
+
+/// The file system of memfd, as `statfs` names it.
+const TMPFS_MAGIC: rustix::fs::FsWord = 0x0102_1994;

@@ -1,0 +1,123 @@
+//! Waiting for many descriptors at once.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::io::Errno;
+use rustix::time::Timespec;
+
+/// Waits for any number of descriptors, each added under a token of the caller's: an epoll.
+#[derive(Debug)]
+pub(crate) struct Poller {
+    epoll: OwnedFd,
+}
+
+/// When a descriptor is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trigger {
+    /// Once each time something comes in, whether it is read or not.
+    Edge,
+    /// As long as there is something to read or the peer has hung up.
+    Level,
+}
+
+/// A descriptor that is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Event {
+    /// What it was added under.
+    pub(crate) token: u64,
+    /// There is something to read.
+    pub(crate) readable: bool,
+    /// The peer has closed its end or will write no more; there may still be something to read.
+    pub(crate) hung_up: bool,
+}
+
+impl Poller {
+    pub(crate) fn new() -> io::Result<Self> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        Ok(Self { epoll })
+    }
+
+    /// Reports `fd` under `token` from now on, also for what came in before.
+    pub(crate) fn add(&self, fd: impl AsFd, token: u64, trigger: Trigger) -> io::Result<()> {
+        let flags = match trigger {
+            Trigger::Edge => EventFlags::IN | EventFlags::ET,
+            Trigger::Level => EventFlags::IN | EventFlags::RDHUP,
+        };
+        Ok(epoll::add(
+            &self.epoll,
+            fd,
+            EventData::new_u64(token),
+            flags,
+        )?)
+    }
+
+    /// Reports `fd` no more. Must come before the descriptor is closed if another process may hold
+    /// the same open file: the kernel goes by that, and would report it for ever.
+    pub(crate) fn remove(&self, fd: impl AsFd) -> io::Result<()> {
+        Ok(epoll::delete(&self.epoll, fd)?)
+    }
+
+    /// Waits until something is ready, for `timeout` at the most, and puts it into `events`, in place
+    /// of what was there. None is no error: the time is over, or a signal came.
+    pub(crate) fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        events.count = 0;
+        let timeout = timeout
+            .map(|timeout| Timespec::try_from(timeout.min(LONGEST_WAIT)))
+            .transpose()
+            .map_err(|_| io::ErrorKind::InvalidInput)?;
+        match epoll::wait(&self.epoll, &mut events.ready, timeout.as_ref()) {
+            Ok(count) => events.count = count,
+            Err(Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        Ok(())
+    }
+}
+
+impl AsFd for Poller {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.epoll.as_fd()
+    }
+}
+
+/// Room for what one wait reports, to be used again and again.
+pub(crate) struct Events {
+    ready: [epoll::Event; MAX_EVENTS],
+    count: usize,
+}
+
+impl Events {
+    pub(crate) fn new() -> Self {
+        let nothing = epoll::Event {
+            flags: EventFlags::empty(),
+            data: EventData::new_u64(0),
+        };
+        Self {
+            ready: [nothing; MAX_EVENTS],
+            count: 0,
+        }
+    }
+
+    /// What the last wait reported.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Event> + '_ {
+        self.ready[..self.count].iter().map(|event| {
+            // Copied out, since the kernel's record is packed.
+            let (flags, data) = (event.flags, event.data);
+            Event {
+                token: data.u64(),
+                readable: flags.contains(EventFlags::IN),
+                hung_up: flags.intersects(EventFlags::HUP | EventFlags::RDHUP | EventFlags::ERR),
+            }
+        })
+    }
+}
+
+/// Events of one wait. What does not fit is reported by the next, behind what was not ready then, so
+/// a bound this small is fair; sixty-four of them share the cost of the system call well enough.
+const MAX_EVENTS: usize = 64;
+
+/// The kernel counts milliseconds in 32 bits; whoever waits for longer is woken once a day.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
