@@ -1,7 +1,7 @@
 //! What the rest of the crate needs from a platform: the contract, and the choice of who keeps it.
 //!
 //! A back end is a module with the types below under the same names; nothing else in the crate calls
-//! the system. [`linux`] is the reference.
+//! the system. `linux` is the reference.
 //!
 //! | type | what it promises |
 //! | --- | --- |
@@ -19,9 +19,10 @@ mod linux;
 
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{
-    AcceptFailure, BadDescriptor, BadListener, BadSegment, BindFailure, ConnectFailure, Doorbell,
-    Drained, Event, Events, ForkGuard, Listener, MAX_DESCRIPTORS, Mapping, Message, Poller,
-    ReceiveFailure, Received, SendFailure, Sharing, Socket, Trigger, WaitResult, WakeReceiver,
-    WakeSender, effective_uid, overflow_uid, pause, processors, wait_on, wake, wake_channel,
-    yield_now,
+    AcceptFailure, BadDescriptor, BadSegment, Doorbell, Drained, Event, Events, ForkGuard,
+    Listener, MAX_DESCRIPTORS, Mapping, Message, Poller, ReceiveFailure, Received, SendFailure,
+    Sharing, Socket, Trigger, WaitResult, WakeReceiver, WakeSender, effective_uid, overflow_uid,
+    pause, processors, wait_on, wake, wake_channel, yield_now,
 };
+#[cfg(target_os = "linux")]
+pub use linux::{BadListener, BindFailure, ConnectFailure};

@@ -15,12 +15,12 @@ mod wake_channel;
 pub(crate) use doorbell::{BadDescriptor, Doorbell};
 pub(crate) use fork_guard::ForkGuard;
 pub(crate) use futex::{WaitResult, wait_on, wake};
-pub(crate) use listener::{AcceptFailure, BadListener, BindFailure, Listener};
+pub(crate) use listener::{AcceptFailure, Listener};
+pub use listener::{BadListener, BindFailure};
 pub(crate) use mapping::{BadSegment, Mapping, Sharing};
 pub(crate) use poller::{Event, Events, Poller, Trigger};
 pub(crate) use processors::{pause, processors, yield_now};
-pub(crate) use socket::{
-    ConnectFailure, MAX_DESCRIPTORS, Message, ReceiveFailure, Received, SendFailure, Socket,
-};
+pub use socket::ConnectFailure;
+pub(crate) use socket::{MAX_DESCRIPTORS, Message, ReceiveFailure, Received, SendFailure, Socket};
 pub(crate) use users::{effective_uid, overflow_uid};
 pub(crate) use wake_channel::{Drained, WakeReceiver, WakeSender, wake_channel};

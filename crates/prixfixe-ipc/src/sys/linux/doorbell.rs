@@ -95,3 +95,58 @@ fn behaves_like_an_eventfd(fd: &OwnedFd) -> Result<bool, Errno> {
         Err(errno) => Err(errno),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::*;
+    use crate::sys::linux::socket::Socket;
+
+    #[test]
+    fn an_eventfd_is_accepted_with_and_without_proc() {
+        let doorbell = Doorbell::create().unwrap();
+        let copy = doorbell.try_clone_fd().unwrap();
+        assert_eq!(behaves_like_an_eventfd(&copy), Ok(true));
+        Doorbell::accept(copy).unwrap().ring();
+        let mut count = [0; 8];
+        rustix::io::read(&doorbell, &mut count).unwrap();
+        assert_eq!(u64::from_ne_bytes(count), 1);
+    }
+
+    #[test]
+    fn nothing_else_is() {
+        let (reading, writing) = rustix::pipe::pipe().unwrap();
+        let (socket, _other) = Socket::pair().unwrap();
+        let timer = rustix::time::timerfd_create(
+            rustix::time::TimerfdClockId::Monotonic,
+            rustix::time::TimerfdFlags::empty(),
+        );
+        let epoll = rustix::event::epoll::create(rustix::event::epoll::CreateFlags::empty());
+        let others = [
+            reading,
+            writing,
+            socket.as_fd().try_clone_to_owned().unwrap(),
+            timer.unwrap(),
+            epoll.unwrap(),
+            tempfile::tempfile().unwrap().into(),
+            File::open("/dev/null").unwrap().into(),
+            File::create("/dev/null").unwrap().into(),
+        ];
+        for (number, other) in others.into_iter().enumerate() {
+            assert_eq!(behaves_like_an_eventfd(&other), Ok(false), "{number}");
+            let refused = Doorbell::accept(other);
+            assert!(
+                matches!(refused, Err(BadDescriptor::WrongKind { .. })),
+                "{number}: {refused:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn ringing_a_full_bell_does_not_block() {
+        let doorbell = Doorbell::create().unwrap();
+        rustix::io::write(&doorbell, &(u64::MAX - 1).to_ne_bytes()).unwrap();
+        doorbell.ring();
+    }
+}

@@ -65,3 +65,35 @@ impl Drop for ForkGuard {
 
 /// Anything but the zero that a child finds.
 const OWNER: u32 = 1;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::CommandExt as _;
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_forked_child_is_told_from_its_parent() {
+        let guard = ForkGuard::new().unwrap();
+        assert!(guard.is_owner());
+        let mut child = Command::new("true");
+        let in_child = move || match guard.is_owner() {
+            true => Err(io::ErrorKind::AlreadyExists.into()),
+            false => Ok(()),
+        };
+        // SAFETY: the closure loads a word and allocates nothing.
+        unsafe { child.pre_exec(in_child) };
+        assert!(child.status().unwrap().success());
+    }
+
+    #[test]
+    fn the_parent_stays_the_owner_after_a_fork() {
+        let guard = ForkGuard::new().unwrap();
+        let mut child = Command::new("true");
+        // SAFETY: the closure does nothing; it is there so that the process is made by `fork`.
+        unsafe { child.pre_exec(|| Ok(())) };
+        assert!(child.status().unwrap().success());
+        assert!(guard.is_owner());
+    }
+}

@@ -40,3 +40,50 @@ pub(crate) fn wake(word: &AtomicU32) {
 
 /// Each word has one sleeper at most.
 const ONE: u32 = 1;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+    use std::thread;
+
+    use super::*;
+    use crate::sys::linux::mapping::{Mapping, Sharing};
+
+    #[test]
+    fn a_word_that_has_changed_is_not_slept_on() {
+        let word = AtomicU32::new(1);
+        assert_eq!(wait_on(&word, 0, None), WaitResult::WokenOrChanged);
+    }
+
+    #[test]
+    fn a_sleep_ends_when_its_time_is_over() {
+        let word = AtomicU32::new(1);
+        let timeout = Some(Duration::from_millis(1));
+        while wait_on(&word, 1, timeout) != WaitResult::TimedOut {}
+        assert_eq!(
+            wait_on(&word, 2, Some(Duration::MAX)),
+            WaitResult::WokenOrChanged
+        );
+    }
+
+    #[test]
+    fn sleeping_and_waking_need_only_read_the_word_and_may_map_it_elsewhere() {
+        let size = rustix::param::page_size();
+        let (own, memfd) = Mapping::create("futex", size, Sharing::PeerReads).unwrap();
+        let peer = Mapping::accept(memfd, size, Sharing::PeerReads).unwrap();
+        for (sleeper, waker) in [(&peer, &own), (&own, &peer)] {
+            // SAFETY: the mappings are page aligned and outlive the threads below.
+            let [sleeper, waker] = [sleeper, waker]
+                .map(|mapping| unsafe { mapping.base().cast::<AtomicU32>().as_ref() });
+            assert_eq!(sleeper.load(Ordering::Relaxed), 0);
+            thread::scope(|scope| {
+                let asleep = scope.spawn(|| wait_on(sleeper, 0, None));
+                // The word stays what it is, so that only a wake ends the sleep.
+                while !asleep.is_finished() {
+                    wake(waker);
+                    thread::yield_now();
+                }
+            });
+        }
+    }
+}

@@ -2,6 +2,8 @@
 
 mod bind;
 mod failure;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,7 +16,8 @@ use super::socket::Socket;
 use crate::address::{Address, Place, SocketAccess};
 use bind::BoundPath;
 
-pub(crate) use failure::{AcceptFailure, BadListener, BindFailure};
+pub(crate) use failure::AcceptFailure;
+pub use failure::{BadListener, BindFailure};
 
 /// A listening socket. One made at a path takes the path away when it is dropped, unless another
 /// server has taken it over.

@@ -1,4 +1,6 @@
 //! Shared memory of a fixed size.
+#[cfg(test)]
+mod tests;
 
 use std::ffi::c_void;
 use std::io;

@@ -121,3 +121,95 @@ const MAX_EVENTS: usize = 64;
 
 /// The kernel counts milliseconds in 32 bits; whoever waits for longer is woken once a day.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::linux::doorbell::Doorbell;
+    use crate::sys::linux::socket::Socket;
+
+    fn now(poller: &Poller) -> Vec<Event> {
+        let mut events = Events::new();
+        poller.wait(&mut events, Some(Duration::ZERO)).unwrap();
+        events.iter().collect()
+    }
+
+    fn readable(token: u64) -> Event {
+        Event {
+            token,
+            readable: true,
+            hung_up: false,
+        }
+    }
+
+    #[test]
+    fn an_edge_is_told_once_for_each_ring_and_also_for_one_before() {
+        let poller = Poller::new().unwrap();
+        let doorbell = Doorbell::create().unwrap();
+        doorbell.ring();
+        poller.add(&doorbell, 7, Trigger::Edge).unwrap();
+        assert_eq!(now(&poller), [readable(7)]);
+        assert_eq!(now(&poller), []);
+        for _ in 0..3 {
+            doorbell.ring();
+            doorbell.ring();
+            assert_eq!(now(&poller), [readable(7)]);
+            assert_eq!(now(&poller), []);
+        }
+        poller.remove(&doorbell).unwrap();
+        doorbell.ring();
+        assert_eq!(now(&poller), []);
+    }
+
+    #[test]
+    fn a_level_is_told_until_it_is_read() {
+        let poller = Poller::new().unwrap();
+        let (own, peer) = Socket::pair().unwrap();
+        poller.add(&own, u64::MAX, Trigger::Level).unwrap();
+        assert_eq!(now(&poller), []);
+        peer.send(b"x", &[]).unwrap();
+        assert_eq!(now(&poller), [readable(u64::MAX)]);
+        assert_eq!(now(&poller), [readable(u64::MAX)]);
+        own.receive(&mut [0], &mut crate::sys::Received::refusing())
+            .unwrap();
+        assert_eq!(now(&poller), []);
+        drop(peer);
+        assert!(now(&poller)[0].hung_up);
+    }
+
+    #[test]
+    fn more_than_fits_is_told_by_the_waits_that_follow() {
+        let poller = Poller::new().unwrap();
+        let doorbells: Vec<_> = (0..MAX_EVENTS as u64 + 1)
+            .map(|token| {
+                let doorbell = Doorbell::create().unwrap();
+                poller.add(&doorbell, token, Trigger::Edge).unwrap();
+                doorbell.ring();
+                doorbell
+            })
+            .collect();
+        let first = now(&poller);
+        let second = now(&poller);
+        assert_eq!((first.len(), second.len()), (MAX_EVENTS, 1));
+        assert!(first.iter().all(|event| event.token != second[0].token));
+        drop(doorbells);
+    }
+
+    #[test]
+    fn a_wait_ends_when_its_time_is_over_or_somebody_rings() {
+        let poller = Poller::new().unwrap();
+        let mut events = Events::new();
+        poller
+            .wait(&mut events, Some(Duration::from_micros(1)))
+            .unwrap();
+        assert_eq!(events.iter().count(), 0);
+        let doorbell = Doorbell::create().unwrap();
+        poller.add(&doorbell, 1, Trigger::Edge).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| doorbell.ring());
+            while events.iter().count() == 0 {
+                poller.wait(&mut events, Some(Duration::MAX)).unwrap();
+            }
+        });
+    }
+}

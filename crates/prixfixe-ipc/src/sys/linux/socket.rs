@@ -2,6 +2,8 @@
 
 mod descriptors;
 mod failure;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -22,7 +24,8 @@ use crate::address::{Address, Place};
 use crate::credentials::Credentials;
 
 pub(crate) use descriptors::{MAX_DESCRIPTORS, Received};
-pub(crate) use failure::{ConnectFailure, ReceiveFailure, SendFailure};
+pub use failure::ConnectFailure;
+pub(crate) use failure::{ReceiveFailure, SendFailure};
 
 /// A connected `AF_UNIX` socket of type `SOCK_SEQPACKET`: messages keep their bounds and carry
 /// descriptors, and the kernel tells who the peer is and when it is gone. Nothing blocks unless it

@@ -137,3 +137,111 @@ const MAX_READS: usize = PIPE_SIZE / DRAIN_SIZE + 1;
 
 /// Where a read at no offset, of what comes next, takes place.
 const NO_OFFSET: u64 = u64::MAX;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+    use std::process::{Command, ExitStatus};
+
+    use super::*;
+
+    fn connected() -> (WakeSender, WakeReceiver) {
+        let (sender, end) = wake_channel().unwrap();
+        (sender, WakeReceiver::accept(end).unwrap())
+    }
+
+    #[test]
+    fn wakes_are_drained_and_the_end_is_seen() {
+        let (sender, receiver) = connected();
+        assert_eq!(receiver.drain().unwrap(), Drained::Empty);
+        for wakes in [1, DRAIN_SIZE, DRAIN_SIZE + 1] {
+            (0..wakes).for_each(|_| sender.wake());
+            assert_eq!(receiver.drain().unwrap(), Drained::Empty);
+        }
+        drop(sender);
+        assert_eq!(receiver.drain().unwrap(), Drained::Gone);
+    }
+
+    #[test]
+    fn a_client_that_reads_nothing_does_not_block_the_server() {
+        let (sender, receiver) = connected();
+        (0..PIPE_SIZE * 20).for_each(|_| sender.wake());
+        while receiver.drain().unwrap() != Drained::Empty {}
+        sender.wake();
+        assert_eq!(rustix::io::read(&receiver, &mut [0; 2]), Ok(1));
+    }
+
+    #[test]
+    fn draining_does_not_wait_though_the_sender_kept_this_end_and_made_it_blocking() {
+        let (_sender, end) = wake_channel().unwrap();
+        let kept = end.try_clone().unwrap();
+        let receiver = WakeReceiver::accept(end).unwrap();
+        rustix::fs::fcntl_setfl(&kept, OFlags::empty()).unwrap();
+        if rustix::io::preadv2(
+            &kept,
+            &mut [IoSliceMut::new(&mut [0])],
+            NO_OFFSET,
+            ReadWriteFlags::NOWAIT,
+        ) == Err(Errno::AGAIN)
+        {
+            assert_eq!(receiver.drain().unwrap(), Drained::Empty);
+        }
+    }
+
+    #[test]
+    fn only_the_reading_end_of_a_pipe_is_accepted() {
+        let (reading, writing) = rustix::pipe::pipe().unwrap();
+        let path = format!("/proc/self/fd/{}", reading.as_raw_fd());
+        let unusable = rustix::fs::open(path, OFlags::PATH, Mode::empty()).unwrap();
+        let eventfd = rustix::event::eventfd(0, rustix::event::EventfdFlags::empty()).unwrap();
+        for other in [
+            writing,
+            unusable,
+            eventfd,
+            tempfile::tempfile().unwrap().into(),
+        ] {
+            let refused = WakeReceiver::accept(other);
+            assert!(matches!(refused, Err(BadDescriptor::WrongKind { .. })));
+        }
+        WakeReceiver::accept(reading).unwrap();
+    }
+
+    #[test]
+    fn waking_a_client_that_is_gone_raises_no_signal() {
+        let (sender, end) = wake_channel().unwrap();
+        assert!(sender._reader.is_none(), "one descriptor does");
+        drop(end);
+        assert!(killed_by(move || sender.wake()).success());
+
+        let (reading, writing) = rustix::pipe::pipe_with(PipeFlags::NONBLOCK).unwrap();
+        let without_proc = WakeSender {
+            pipe: writing,
+            _reader: Some(reading),
+        };
+        assert!(killed_by(move || without_proc.wake()).success());
+    }
+
+    #[test]
+    fn a_common_pipe_would_raise_one() {
+        let (reading, writing) = rustix::pipe::pipe().unwrap();
+        drop(reading);
+        let status = killed_by(move || {
+            let _ = rustix::io::write(&writing, &[1]);
+        });
+        assert_eq!(status.signal(), Some(libc::SIGPIPE));
+    }
+
+    /// How a process ends that does `deed` and heeds `SIGPIPE`, as a C program does.
+    fn killed_by(deed: impl Fn() + Send + Sync + 'static) -> ExitStatus {
+        let mut child = Command::new("true");
+        // SAFETY: setting a signal's action and a write are safe after a fork; nothing is allocated.
+        unsafe {
+            child.pre_exec(move || {
+                libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+                deed();
+                Ok(())
+            })
+        };
+        child.status().unwrap()
+    }
+}

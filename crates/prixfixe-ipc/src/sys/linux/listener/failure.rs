@@ -6,13 +6,18 @@ use rustix::io::Errno;
 
 /// Why a server cannot listen where it was told to.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum BindFailure {
+#[non_exhaustive]
+pub enum BindFailure {
+    /// It was not disturbed.
     #[error("a server listens at this address already")]
     AlreadyServing,
+    /// Remove it, or choose another path.
     #[error("the path exists and is not a socket; it is left alone")]
     NotASocket,
+    /// Another server may be starting there.
     #[error("another process holds a lock on the directory of the socket")]
     DirectoryLocked,
+    /// The system refused, with the reason it gave.
     #[error("cannot listen: {0}")]
     Other(#[from] io::Error),
 }
@@ -25,13 +30,18 @@ impl From<Errno> for BindFailure {
 
 /// Why a descriptor is not taken for a listener.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum BadListener {
+#[non_exhaustive]
+pub enum BadListener {
+    /// It belongs to another address family or is no socket at all.
     #[error("the descriptor is not a Unix socket")]
     NotUnix,
+    /// With systemd, write `ListenSequentialPacket=`.
     #[error("the socket is not of type SOCK_SEQPACKET")]
     NotSeqpacket,
+    /// Whoever made it must call `listen` first.
     #[error("the socket does not listen")]
     NotListening,
+    /// The system refused, with the reason it gave.
     #[error("the socket cannot be used: {0}")]
     System(#[from] io::Error),
 }

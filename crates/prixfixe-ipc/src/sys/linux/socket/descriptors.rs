@@ -1,12 +1,14 @@
 //! Descriptors that come with a message.
 
+use std::array;
+use std::iter::Flatten;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage};
 
 /// The most descriptors that one message of the protocol carries.
-pub(crate) const MAX_DESCRIPTORS: usize = 4;
+pub(crate) const MAX_DESCRIPTORS: usize = 5;
 
 /// Where the descriptors of a message go. What is not taken out is closed.
 #[derive(Debug, Default)]
@@ -71,5 +73,15 @@ impl Received {
             }
         }
         Ok((received, surplus))
+    }
+}
+
+/// What has not been taken, in the order of the message.
+impl IntoIterator for Received {
+    type Item = OwnedFd;
+    type IntoIter = Flatten<array::IntoIter<Option<OwnedFd>, MAX_DESCRIPTORS>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.descriptors.into_iter().flatten()
     }
 }

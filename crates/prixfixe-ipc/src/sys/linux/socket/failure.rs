@@ -6,7 +6,9 @@ use rustix::io::Errno;
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ConnectFailure {
+#[non_exhaustive]
+pub enum ConnectFailure {
+    /// The server has not started, or the path is another.
     #[error("there is no socket at this address")]
     NotFound,
     /// The socket of a server that is gone, or, for an abstract address, none at all.
@@ -15,8 +17,10 @@ pub(crate) enum ConnectFailure {
     /// A server that is alive, with as many connections waiting as it allows.
     #[error("the server's queue of connections is full")]
     Busy,
+    /// See [`SocketAccess`](crate::SocketAccess).
     #[error("the permissions of the socket, or of a directory above it, forbid it")]
     Denied,
+    /// The system refused, with the reason it gave.
     #[error("cannot connect: {0}")]
     Other(#[source] io::Error),
 }
