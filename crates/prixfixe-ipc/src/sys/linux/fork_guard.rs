@@ -78,9 +78,12 @@ mod tests {
         let guard = ForkGuard::new().unwrap();
         assert!(guard.is_owner());
         let mut child = Command::new("true");
-        let in_child = move || match guard.is_owner() {
-            true => Err(io::ErrorKind::AlreadyExists.into()),
-            false => Ok(()),
+        let in_child = move || {
+            if guard.is_owner() {
+                Err(io::ErrorKind::AlreadyExists.into())
+            } else {
+                Ok(())
+            }
         };
         // SAFETY: the closure loads a word and allocates nothing.
         unsafe { child.pre_exec(in_child) };

@@ -12,12 +12,15 @@ pub enum BindFailure {
     #[error("a server listens at this address already")]
     AlreadyServing,
     /// Remove it, or choose another path.
+    /// The path exists and is not a socket; it is left alone.
     #[error("the path exists and is not a socket; it is left alone")]
     NotASocket,
     /// Another server may be starting there.
+    /// Another process holds a lock on the directory of the socket.
     #[error("another process holds a lock on the directory of the socket")]
     DirectoryLocked,
     /// The system refused, with the reason it gave.
+    /// A system call failed.
     #[error("cannot listen: {0}")]
     Other(#[from] io::Error),
 }
@@ -33,15 +36,19 @@ impl From<Errno> for BindFailure {
 #[non_exhaustive]
 pub enum BadListener {
     /// It belongs to another address family or is no socket at all.
+    /// It is no socket of the Unix domain.
     #[error("the descriptor is not a Unix socket")]
     NotUnix,
     /// With systemd, write `ListenSequentialPacket=`.
+    /// It is of another type.
     #[error("the socket is not of type SOCK_SEQPACKET")]
     NotSeqpacket,
     /// Whoever made it must call `listen` first.
+    /// It is connected, or was never told to listen.
     #[error("the socket does not listen")]
     NotListening,
     /// The system refused, with the reason it gave.
+    /// A system call failed.
     #[error("the socket cannot be used: {0}")]
     System(#[from] io::Error),
 }

@@ -176,7 +176,7 @@ fn a_size_that_is_not_whole_pages_is_refused() {
 }
 
 #[test]
-fn a_forked_child_has_no_mapping_and_unmaps_nothing() {
+fn a_forked_child_has_no_mapping() {
     let (shared, _memfd) = Mapping::create("test", size(), Sharing::PeerWrites).unwrap();
     for mapping in [shared, Mapping::private(size()).unwrap()] {
         assert!(is_mapped(&mapping).is_ok());
@@ -189,6 +189,25 @@ fn a_forked_child_has_no_mapping_and_unmaps_nothing() {
         unsafe { child.pre_exec(in_child) };
         assert!(child.status().unwrap().success());
     }
+}
+
+#[test]
+fn a_forked_child_unmaps_nothing_that_came_to_lie_there() {
+    let mut mapping = Some(Mapping::private(size()).unwrap());
+    let mut child = Command::new("true");
+    let in_child = move || {
+        let mapping = mapping.take().ok_or(Errno::INVAL)?;
+        let (base, len) = (mapping.base().as_ptr().cast(), mapping.len());
+        let flags = MapFlags::PRIVATE | MapFlags::FIXED_NOREPLACE;
+        // SAFETY: a forked child has nothing in this range.
+        unsafe { rustix::mm::mmap_anonymous(base, len, ProtFlags::READ, flags) }?;
+        drop(mapping);
+        // SAFETY: the advice is what every mapping has to begin with.
+        Ok(unsafe { rustix::mm::madvise(base, len, Advice::Normal) }?)
+    };
+    // SAFETY: the closure makes system calls and allocates nothing.
+    unsafe { child.pre_exec(in_child) };
+    assert!(child.status().unwrap().success());
 }
 
 fn is_mapped(mapping: &Mapping) -> Result<(), Errno> {

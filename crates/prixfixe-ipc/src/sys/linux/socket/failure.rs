@@ -18,9 +18,11 @@ pub enum ConnectFailure {
     #[error("the server's queue of connections is full")]
     Busy,
     /// See [`SocketAccess`](crate::SocketAccess).
+    /// The permissions of the socket, or of a directory above it, forbid it.
     #[error("the permissions of the socket, or of a directory above it, forbid it")]
     Denied,
     /// The system refused, with the reason it gave.
+    /// A system call failed.
     #[error("cannot connect: {0}")]
     Other(#[source] io::Error),
 }

@@ -1,0 +1,183 @@
+//! The blocking client.
+
+pub(crate) mod channel;
+mod connector;
+pub(crate) mod link;
+mod pipeline;
+pub(crate) mod slots;
+mod wait;
+
+pub use connector::{ClientOptions, Connector};
+pub use link::ConnectError;
+pub use pipeline::{CallId, Pipeline, SubmitError};
+
+use crate::address::Address;
+use crate::call::Call;
+use crate::client::channel::SendFailure;
+use crate::outcome::{Cause, Executed, Outcome, Refusal};
+use connector::Connection;
+use wait::{Deadline, Waited};
+
+/// A connection over which one thread makes calls, each ending in an [`Outcome`].
+///
+/// It connects by itself: when the server went away, the next call finds its successor. Calls that
+/// were certainly not executed are sent again then, within their time; others only if they are
+/// [idempotent](Call::idempotent).
+///
+/// ```no_run
+/// use prixfixe_ipc::{Address, Client, Outcome};
+///
+/// let mut client = Client::connect(&Address::path("/run/echo.sock")?)?;
+/// match client.call(b"hello") {
+///     Outcome::Completed(reply) => println!("{} bytes", reply.len()),
+///     Outcome::Refused(refusal) => eprintln!("{refusal}"),
+///     Outcome::Failed(failure) => eprintln!("{failure}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Client {
+    connector: Connector,
+    connection: Option<Connection>,
+    /// For [`Client::call`], made on connecting.
+    reply: Vec<u8>,
+    statistics: ClientStatistics,
+}
+
+/// What a client has counted since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClientStatistics {
+    /// How often it slept for a reply.
+    pub sleeps: u64,
+    /// How often it rang for a server that slept.
+    pub rings: u64,
+    /// Replies that were there when a sleep timed out, hence wake-ups that were lost. Stays 0.
+    pub woke_late: u64,
+    /// Rings repeated because an answer was long in coming.
+    pub rang_again: u64,
+    /// Connections made after the first.
+    pub reconnects: u64,
+}
+
+impl Client {
+    /// Connects to the server at `address`, with the default [`ClientOptions`].
+    ///
+    /// # Errors
+    /// When nobody listens there, or the server refuses.
+    pub fn connect(address: &Address) -> Result<Self, ConnectError> {
+        Connector::new(address.clone()).client()
+    }
+
+    /// Makes a call and returns the reply in a buffer of the client's own.
+    pub fn call<'c>(&mut self, call: impl Into<Call<'c>>) -> Outcome<&[u8]> {
+        let mut reply = std::mem::take(&mut self.reply);
+        let outcome = self.call_into(call, &mut reply);
+        self.reply = reply;
+        outcome.map(|length| &self.reply[..length])
+    }
+
+    /// Makes a call, puts the reply into `reply` and returns its length. A reply that does not fit
+    /// into `reply` is refused as too large.
+    pub fn call_into<'c>(&mut self, call: impl Into<Call<'c>>, reply: &mut [u8]) -> Outcome<usize> {
+        let call = call.into();
+        let mut deadline = Deadline::new(call.timeout_value());
+        // Each turn ends the call or has lost a connection; the deadline bounds them.
+        loop {
+            let failure = match self.call_once(&call, reply, &mut deadline) {
+                Outcome::Failed(failure) => failure,
+                ended => return ended,
+            };
+            let lost = matches!(
+                failure.cause,
+                Cause::HungUp | Cause::Corrupt(_) | Cause::Forked
+            );
+            if lost {
+                self.connection = None;
+            }
+            let again = failure.executed == Executed::No || call.is_idempotent();
+            if failure.cause != Cause::HungUp || !again {
+                return Outcome::Failed(failure);
+            }
+            if deadline.passed() {
+                return Outcome::failed(Cause::Deadline, failure.executed);
+            }
+        }
+    }
+
+    /// Many calls at once over this connection.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub fn pipeline(&mut self) -> Result<Pipeline<'_>, ConnectError> {
+        if self.connection.as_ref().is_none_or(Connection::is_lost) {
+            self.connection = Some(self.connector.connection()?);
+        }
+        let connection = self.connection.as_mut().ok_or(ConnectError::NoAnswer)?;
+        Ok(Pipeline::new(connection, &mut self.statistics))
+    }
+
+    /// What was counted so far.
+    pub fn statistics(&self) -> ClientStatistics {
+        self.statistics
+    }
+
+    /// One attempt, over one connection.
+    fn call_once(
+        &mut self,
+        call: &Call<'_>,
+        reply: &mut [u8],
+        deadline: &mut Deadline,
+    ) -> Outcome<usize> {
+        if let Err(cause) = self.connect_again(deadline) {
+            return Outcome::failed(cause, Executed::No);
+        }
+        let Some(connection) = self.connection.as_mut() else {
+            return Outcome::failed(Cause::Unreachable, Executed::No);
+        };
+        let sent = loop {
+            match connection.send(call, reply.len(), &mut self.statistics) {
+                Ok(sent) => break sent,
+                Err(SendFailure::TooLarge) => return Outcome::Refused(Refusal::TooLarge),
+                Err(SendFailure::Corrupt(corrupt)) => {
+                    return Outcome::failed(Cause::Corrupt(corrupt), Executed::No);
+                }
+                // Only calls that were given up can be in the way; their ends make room.
+                Err(SendFailure::Full) => {
+                    match connection.pass_over_one(deadline, &mut self.statistics) {
+                        Waited::Ready => {}
+                        Waited::Over(cause) => return Outcome::failed(cause, Executed::No),
+                    }
+                }
+            }
+        };
+        connection.finish(sent, reply, deadline, &mut self.statistics)
+    }
+
+    /// Makes the connection anew if there is none, trying for as long as the deadline allows.
+    fn connect_again(&mut self, deadline: &mut Deadline) -> Result<(), Cause> {
+        match &self.connection {
+            Some(connection) if connection.is_forked() => {
+                self.connection = None;
+                Err(Cause::Forked)
+            }
+            Some(connection) if !connection.is_lost() => Ok(()),
+            Some(_) | None => {
+                // The old one first, so that the server need not have room for both.
+                self.connection = None;
+                self.connection = Some(self.connector.reconnect(deadline.at())?);
+                self.statistics.reconnects += 1;
+                Ok(())
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Client")
+            .field("address", self.connector.address())
+            .field("connected", &self.connection.is_some())
+            .finish_non_exhaustive()
+    }
+}

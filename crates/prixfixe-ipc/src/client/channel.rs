@@ -1,0 +1,188 @@
+//! One pair of rings as the client sees it: sending, reading replies, taking back. It never waits;
+//! blocking and asynchronous clients are built on it alike.
+
+use super::slots::{Addressee, Sent, Slots};
+use crate::call::Call;
+use crate::claim::{Canceller, Executed};
+use crate::layout::{ChannelMemory, ChannelSizes};
+use crate::memory::{OwnWord, PeerWord, Region};
+use crate::outcome::{Outcome, Refusal};
+use crate::record::{CANCEL_WORD, Ending, Payload, ReplyHeader, RequestHeader, slot_word};
+use crate::ring::{Consumer, Corrupt, Kind, Producer, Record};
+
+/// A channel of this process, or what is left of it after the server has gone.
+pub(crate) struct Channel {
+    requests: Producer,
+    replies: Consumer,
+    canceller: Canceller,
+    slots: Slots,
+    sizes: ChannelSizes,
+    last_call: u64,
+}
+
+/// Why a request cannot be sent now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SendFailure {
+    /// As many calls are open as may be, or the ring is full: replies have to be read first.
+    Full,
+    /// The request is longer than a message may be.
+    TooLarge,
+    /// The server lies about what it has read.
+    Corrupt(Corrupt),
+}
+
+/// A reply that stands in the ring, to be copied out and then passed.
+pub(crate) struct Reply {
+    record: Record,
+    payload: Payload,
+    pub(crate) slot: u16,
+    pub(crate) ending: Ending,
+    pub(crate) message_type: u32,
+}
+
+impl Channel {
+    /// `segment` has exactly the length that `sizes` ask for.
+    pub(crate) fn new(segment: &Region, sizes: ChannelSizes) -> Self {
+        let memory = ChannelMemory::new(segment, sizes);
+        Self {
+            requests: Producer::new(&memory.requests),
+            replies: Consumer::new(&memory.replies, sizes.max_reply_content()),
+            canceller: Canceller::new(PeerWord::at(&memory.taken, 0)),
+            slots: Slots::new(sizes.max_in_flight()),
+            sizes,
+            last_call: 0,
+        }
+    }
+
+    pub(crate) fn sizes(&self) -> ChannelSizes {
+        self.sizes
+    }
+
+    /// Calls that somebody waits for.
+    pub(crate) fn open(&self) -> usize {
+        self.slots.open()
+    }
+
+    /// Calls that the server has not ended.
+    pub(crate) fn unended(&self) -> usize {
+        self.slots.unended()
+    }
+
+    pub(crate) fn open_slots(&self) -> impl Iterator<Item = u16> + '_ {
+        self.slots.open_slots()
+    }
+
+    /// Writes and publishes a request whose reply may have `reply_limit` octets. Returns its slot. The
+    /// caller then looks whether the server sleeps.
+    pub(crate) fn send(&mut self, call: &Call<'_>, reply_limit: usize) -> Result<u16, SendFailure> {
+        let max_payload = self.sizes.max_payload();
+        if call.payload().len() > max_payload as usize {
+            return Err(SendFailure::TooLarge);
+        }
+        let slot = self.slots.next().ok_or(SendFailure::Full)?;
+        let header = RequestHeader {
+            call: self.last_call + 1,
+            timeout_ns: u64::try_from(call.timeout_value().as_nanos()).unwrap_or(u64::MAX),
+            caller_id: call.caller_id_value(),
+            message_type: call.message_type_value(),
+            reply_limit: u32::try_from(reply_limit)
+                .map_or(max_payload, |limit| limit.min(max_payload)),
+            reply_head: self.replies.head(),
+            priority: call.priority_value(),
+            slot,
+        };
+        let position = self.push(&header, call.payload())?;
+        self.requests.publish();
+        self.last_call = header.call;
+        self.slots.send(Sent {
+            call: header.call,
+            position,
+        });
+        Ok(slot)
+    }
+
+    /// The next reply that somebody waits for. What nobody waits for any more is passed over.
+    pub(crate) fn next_reply(&mut self) -> Result<Option<Reply>, Corrupt> {
+        // Bounded: each turn passes a record, and the ring holds only so many.
+        while let Some(record) = self.replies.peek()? {
+            let (header, payload) = ReplyHeader::read(&self.replies, &record)?;
+            if payload.length > self.sizes.max_payload() as usize {
+                return Err(Corrupt::Length);
+            }
+            self.requests
+                .note_head(header.request_head)
+                .map_err(|_| Corrupt::Head)?;
+            if self.slots.reply(header.slot, header.call)? == Addressee::Caller {
+                return Ok(Some(Reply {
+                    record,
+                    payload,
+                    slot: header.slot,
+                    ending: header.ending,
+                    message_type: header.message_type,
+                }));
+            }
+            self.replies.advance(&record);
+        }
+        self.replies.publish_head();
+        Ok(None)
+    }
+
+    /// Copies `reply` into `buffer`, passes it, and says how its call ended.
+    pub(crate) fn finish(&mut self, reply: &Reply, buffer: &mut [u8]) -> Outcome<usize> {
+        let outcome = match reply.ending {
+            Ending::Completed => match buffer.get_mut(..reply.payload.length) {
+                Some(room) => {
+                    self.replies
+                        .copy_out(&reply.record, reply.payload.offset, room);
+                    Outcome::Completed(reply.payload.length)
+                }
+                // The server was told how much room there is.
+                None => Outcome::Refused(Refusal::TooLarge),
+            },
+            Ending::Refused(refusal) => Outcome::Refused(refusal),
+            Ending::TakenBack => Outcome::failed(crate::outcome::Cause::TakenBack, Executed::No),
+        };
+        self.replies.advance(&reply.record);
+        self.replies.publish_head();
+        outcome
+    }
+
+    /// Gives up the call in `slot` and takes it back if the server has not taken it. Its slot is free
+    /// again once the server has said so.
+    pub(crate) fn give_up(&mut self, slot: u16) -> Executed {
+        let Some(sent) = self.slots.give_up(slot) else {
+            return Executed::Maybe;
+        };
+        let requests = &self.requests;
+        self.canceller.cancel(sent.call, || {
+            let word: OwnWord = requests.content_word(sent.position, CANCEL_WORD);
+            (word, slot_word(slot))
+        })
+    }
+
+    /// Whether there may be a reply to read: one load, and no promise.
+    pub(crate) fn looks_ready(&self) -> bool {
+        self.replies.looks_ready()
+    }
+
+    /// The word that a blocking client sleeps on, and its value at the last look.
+    pub(crate) fn reply_tail(&self) -> (&PeerWord, u64) {
+        self.replies.tail_word()
+    }
+
+    fn push(&mut self, header: &RequestHeader, payload: &[u8]) -> Result<u64, SendFailure> {
+        let words = header.to_words();
+        let pushed = self
+            .requests
+            .push(Kind::REQUEST, header.tags(), &words, payload);
+        if let Ok(position) = pushed {
+            return Ok(position);
+        }
+        self.requests
+            .refresh_head()
+            .map_err(|_| SendFailure::Corrupt(Corrupt::Head))?;
+        self.requests
+            .push(Kind::REQUEST, header.tags(), &words, payload)
+            .map_err(|_| SendFailure::Full)
+    }
+}

@@ -1,0 +1,310 @@
+//! Connections as they are made, shared and made again.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::channel::{Channel, Reply, SendFailure};
+use super::link::{Bell, ConnectError, Link};
+use super::wait::{Deadline, Waited, await_reply};
+use super::{Client, ClientStatistics};
+use crate::address::Address;
+use crate::call::Call;
+use crate::credentials::PeerPolicy;
+use crate::handshake::Role;
+use crate::layout::{ChannelSizes, client_sleeping};
+use crate::memory::OwnWord;
+use crate::outcome::{Cause, Outcome};
+use crate::wake::Sleeper;
+
+/// How a client connects.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ClientOptions {
+    /// The sizes of its channels. Larger ones than the server allows are refused.
+    pub sizes: ChannelSizes,
+    /// Which servers it trusts. By default those of the same user and of root.
+    pub trusted_servers: PeerPolicy,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self {
+            sizes: ChannelSizes::default(),
+            trusted_servers: PeerPolicy::default(),
+            connect_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Makes clients of one server that share one control socket, hence one descriptor.
+#[derive(Clone)]
+pub struct Connector {
+    address: Address,
+    options: ClientOptions,
+    /// Held while connecting, never during a call.
+    link: Arc<Mutex<Option<Arc<Link>>>>,
+}
+
+/// Between two attempts to find a server again; the wait is drawn anew each time, so that a crowd of
+/// clients does not come back as one.
+const BACK_OFF_MS: std::ops::Range<u64> = 5..50;
+
+impl Connector {
+    /// A connector with the default options. Nothing is connected yet.
+    pub fn new(address: Address) -> Self {
+        Self::with_options(address, ClientOptions::default())
+    }
+
+    /// A connector with options of one's own.
+    pub fn with_options(address: Address, options: ClientOptions) -> Self {
+        Self {
+            address,
+            options,
+            link: Arc::default(),
+        }
+    }
+
+    /// Where the server is.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// A client with a channel of its own.
+    ///
+    /// # Errors
+    /// When nobody listens there, or the server refuses.
+    pub fn client(&self) -> Result<Client, ConnectError> {
+        let connection = self.connection()?;
+        Ok(Client {
+            connector: self.clone(),
+            connection: Some(connection),
+            reply: vec![0; self.options.sizes.max_payload() as usize],
+            statistics: ClientStatistics::default(),
+        })
+    }
+
+    /// One attempt to connect.
+    pub(super) fn connection(&self) -> Result<Connection, ConnectError> {
+        let link = self.link()?;
+        let deadline = Instant::now() + self.options.connect_timeout;
+        let opened = link.open(self.options.sizes, deadline)?;
+        let sleeping = client_sleeping(&opened.segment);
+        Ok(Connection {
+            sleeper: Sleeper::new(OwnWord::at(&sleeping, 0)),
+            number: opened.number,
+            channel: opened.channel,
+            bell: opened.bell,
+            lost: false,
+            link,
+        })
+    }
+
+    /// Attempts until `deadline`.
+    pub(super) fn reconnect(&self, deadline: Instant) -> Result<Connection, Cause> {
+        loop {
+            if let Ok(connection) = self.connection() {
+                return Ok(connection);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Cause::Unreachable);
+            }
+            std::thread::sleep(back_off().min(left));
+        }
+    }
+
+    fn link(&self) -> Result<Arc<Link>, ConnectError> {
+        // What is behind the lock is replaced whole: a poisoned one is as good as any.
+        let mut current = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(link) = current.as_ref().filter(|link| link.is_usable()) {
+            return Ok(Arc::clone(link));
+        }
+        let (link, _) = Link::connect(
+            &self.address,
+            Role::Blocking,
+            &self.options.trusted_servers,
+            self.options.connect_timeout,
+        )?;
+        let link = Arc::new(link);
+        *current = Some(Arc::clone(&link));
+        Ok(link)
+    }
+}
+
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Connector")
+            .field("address", &self.address)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A time from [`BACK_OFF_MS`].
+pub(crate) fn back_off() -> Duration {
+    let drawn = RandomState::new().build_hasher().finish();
+    Duration::from_millis(BACK_OFF_MS.start + drawn % (BACK_OFF_MS.end - BACK_OFF_MS.start))
+}
+
+/// A channel with the link it belongs to.
+pub(super) struct Connection {
+    link: Arc<Link>,
+    number: u32,
+    channel: Channel,
+    bell: Bell,
+    sleeper: Sleeper,
+    /// The server has gone or is corrupt: there will be no further reply.
+    lost: bool,
+}
+
+impl Connection {
+    pub(super) fn is_forked(&self) -> bool {
+        self.link.is_forked()
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost || self.link.is_forked()
+    }
+
+    pub(super) fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    /// Sends, and rings if the server sleeps.
+    pub(super) fn send(
+        &mut self,
+        call: &Call<'_>,
+        reply_limit: usize,
+        statistics: &mut ClientStatistics,
+    ) -> Result<Sent, SendFailure> {
+        let slot = self.channel.send(call, reply_limit)?;
+        let rang = self.link.ring(&mut self.bell);
+        statistics.rings += u64::from(rang);
+        Ok(Sent { slot, rang })
+    }
+
+    /// Waits for the end of a call, of which no other is open.
+    pub(super) fn finish(
+        &mut self,
+        sent: Sent,
+        reply: &mut [u8],
+        deadline: &mut Deadline,
+        statistics: &mut ClientStatistics,
+    ) -> Outcome<usize> {
+        let mut rang = sent.rang;
+        // Each turn waits or reads; the deadline bounds them.
+        loop {
+            match self.channel.next_reply() {
+                Ok(Some(found)) => return self.channel.finish(&found, reply),
+                Ok(None) => {}
+                Err(corrupt) => return self.lose(sent.slot, Cause::Corrupt(corrupt)),
+            }
+            match self.wait(rang, deadline, statistics) {
+                Waited::Ready => {}
+                Waited::Over(Cause::HungUp) => return self.last_look(sent.slot, reply),
+                Waited::Over(cause) => {
+                    let executed = self.channel.give_up(sent.slot);
+                    return Outcome::failed(cause, executed);
+                }
+            }
+            rang = false;
+        }
+    }
+
+    /// Waits until the server has ended one of the calls that were given up.
+    pub(super) fn pass_over_one(
+        &mut self,
+        deadline: &mut Deadline,
+        statistics: &mut ClientStatistics,
+    ) -> Waited {
+        let before = self.channel.unended();
+        loop {
+            match self.channel.next_reply() {
+                // Nobody waits for anything here.
+                Ok(_) => {}
+                Err(corrupt) => return Waited::Over(Cause::Corrupt(corrupt)),
+            }
+            if self.channel.unended() < before {
+                return Waited::Ready;
+            }
+            match self.wait(false, deadline, statistics) {
+                Waited::Ready => {}
+                over @ Waited::Over(_) => return over,
+            }
+        }
+    }
+
+    pub(super) fn wait(
+        &mut self,
+        rang: bool,
+        deadline: &mut Deadline,
+        statistics: &mut ClientStatistics,
+    ) -> Waited {
+        await_reply(
+            &self.link,
+            &self.channel,
+            &mut self.bell,
+            &mut self.sleeper,
+            rang,
+            deadline,
+            statistics,
+        )
+    }
+
+    /// Rings if calls are open and the server sleeps: what was read may be the room it lacked.
+    pub(super) fn ring(&mut self, statistics: &mut ClientStatistics) {
+        if self.channel.open() > 0 {
+            statistics.rings += u64::from(self.link.ring(&mut self.bell));
+        }
+    }
+
+    pub(super) fn next_reply(&mut self) -> Result<Option<Reply>, crate::ring::Corrupt> {
+        self.channel.next_reply()
+    }
+
+    pub(super) fn copy_reply(&mut self, reply: &Reply, buffer: &mut [u8]) -> Outcome<usize> {
+        self.channel.finish(reply, buffer)
+    }
+
+    pub(super) fn give_up(&mut self, slot: u16) -> crate::outcome::Executed {
+        self.channel.give_up(slot)
+    }
+
+    /// The server is gone, but a reply may have been written before.
+    fn last_look(&mut self, slot: u16, reply: &mut [u8]) -> Outcome<usize> {
+        match self.channel.next_reply() {
+            Ok(Some(found)) => {
+                self.lost = true;
+                self.channel.finish(&found, reply)
+            }
+            Ok(None) => self.lose(slot, Cause::HungUp),
+            Err(corrupt) => self.lose(slot, Cause::Corrupt(corrupt)),
+        }
+    }
+
+    pub(super) fn lose(&mut self, slot: u16, cause: Cause) -> Outcome<usize> {
+        self.lost = true;
+        let executed = self.channel.give_up(slot);
+        Outcome::failed(cause, executed)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if !self.is_forked() {
+            self.link.close(self.number);
+        }
+    }
+}
+
+/// A call on its way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    pub(super) slot: u16,
+    /// The server had to be woken for it.
+    pub(super) rang: bool,
+}

@@ -1,0 +1,319 @@
+//! A client process's connection to a server: the control socket, and what comes with it.
+
+use std::os::fd::OwnedFd;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::channel::Channel;
+use crate::address::Address;
+use crate::credentials::{Credentials, PeerPolicy};
+use crate::handshake::{ClientMessage, ConnectRefusal, MESSAGE_SIZE, Role, ServerMessage};
+use crate::hints::Hint;
+use crate::layout::{ChannelSizes, LAYOUT_VERSION, ServerPage};
+use crate::memory::{PeerWord, Region};
+use crate::spin::Crowd;
+use crate::sync::Ordering;
+use crate::sys::{
+    self, BadDescriptor, BadSegment, Doorbell, ForkGuard, Mapping, ReceiveFailure, Received,
+    SendFailure, Sharing, Socket, WakeReceiver,
+};
+use crate::wake::Waker;
+
+/// One per process and server; its channels share it.
+pub(crate) struct Link {
+    socket: Socket,
+    guard: ForkGuard,
+    server_page: Region,
+    advice: PeerWord,
+    hints: Region,
+    doorbell: Doorbell,
+    limits: ChannelSizes,
+    /// Held while a channel is asked for, so that answers meet their questions. Never during a call.
+    opening: Mutex<()>,
+}
+
+/// What an asynchronous process has beside the link.
+pub(crate) struct AsyncWake {
+    /// Its first words are the announcement of sleep.
+    pub(crate) page: Region,
+    pub(crate) receiver: WakeReceiver,
+}
+
+/// A channel together with what is needed to ring for it.
+pub(crate) struct OpenedChannel {
+    pub(crate) number: u32,
+    pub(crate) segment: Region,
+    pub(crate) channel: Channel,
+    pub(crate) bell: Bell,
+}
+
+/// A channel's way to tell the server that there is work.
+pub(crate) struct Bell {
+    hint: Hint,
+    advice: PeerWord,
+    sleeping: Waker,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// Nothing listens there, or it cannot be reached.
+    #[error("cannot connect: {0}")]
+    Socket(#[from] sys::ConnectFailure),
+    /// The server answered that it will not.
+    #[error("refused: {0}")]
+    Refused(#[from] ConnectRefusal),
+    /// The server runs as a user that the client's policy does not trust.
+    #[error("the server runs as user {uid}, who is not trusted with this connection")]
+    Stranger {
+        /// The user id of the server's process.
+        uid: u32,
+    },
+    /// What answered does not speak the protocol, or passed something else than promised.
+    #[error("what answers there is not a server of this protocol: {0}")]
+    Protocol(&'static str),
+    /// The server did not answer in time, or went away while it was asked.
+    #[error("the server did not answer")]
+    NoAnswer,
+    /// A system call failed.
+    #[error(transparent)]
+    System(#[from] std::io::Error),
+}
+
+impl From<BadSegment> for ConnectError {
+    fn from(_: BadSegment) -> Self {
+        Self::Protocol("its memory is not sealed, or not as large as announced")
+    }
+}
+
+impl From<BadDescriptor> for ConnectError {
+    fn from(_: BadDescriptor) -> Self {
+        Self::Protocol("a descriptor is not of the kind announced")
+    }
+}
+
+/// The largest server page or set of hints that a client maps: room for a hundred thousand channels.
+const MAX_SHARED: u32 = 256 << 20;
+
+impl Link {
+    /// Connects and shakes hands. The second part is there for an asynchronous role.
+    pub(crate) fn connect(
+        address: &Address,
+        role: Role,
+        trusted: &PeerPolicy,
+        timeout: Duration,
+    ) -> Result<(Self, Option<AsyncWake>), ConnectError> {
+        let deadline = Instant::now() + timeout;
+        let socket = Socket::connect(address, timeout)?;
+        let server = socket.peer()?;
+        if !trusted.admits(&server) {
+            return Err(ConnectError::Stranger { uid: server.uid });
+        }
+        let hello = ClientMessage::Hello {
+            version: LAYOUT_VERSION,
+            role,
+        };
+        send(&socket, hello)?;
+        let (answer, descriptors) = receive(&socket, deadline)?;
+        let ServerMessage::Welcome {
+            server_page,
+            hints,
+            limits,
+        } = answer
+        else {
+            return Err(refusal_or_protocol(answer));
+        };
+        if server_page > MAX_SHARED || hints > MAX_SHARED {
+            return Err(ConnectError::Protocol(
+                "its shared memory is larger than any",
+            ));
+        }
+        let mut descriptors = descriptors.into_iter();
+        let mut next = || {
+            descriptors
+                .next()
+                .ok_or(ConnectError::Protocol("a descriptor is missing"))
+        };
+        let server_page = region(next()?, server_page as usize, Sharing::PeerReads)?;
+        let hints = region(next()?, hints as usize, Sharing::PeerWrites)?;
+        let doorbell = Doorbell::accept(next()?)?;
+        let wake = match role {
+            Role::Asynchronous => Some(AsyncWake {
+                page: region(next()?, crate::layout::LinkPage::SIZE, Sharing::PeerWrites)?,
+                receiver: WakeReceiver::accept(next()?)?,
+            }),
+            Role::Blocking | Role::Observer => None,
+        };
+        let link = Self {
+            guard: ForkGuard::new()?,
+            advice: PeerWord::at(&server_page, ServerPage::ADVICE),
+            server_page,
+            hints,
+            doorbell,
+            limits,
+            socket,
+            opening: Mutex::new(()),
+        };
+        Ok((link, wake))
+    }
+
+    /// The sizes beyond which the server opens no channel.
+    pub(crate) fn limits(&self) -> ChannelSizes {
+        self.limits
+    }
+
+    /// Asks for a channel and waits for it, until `deadline` at most.
+    pub(crate) fn open(
+        &self,
+        sizes: ChannelSizes,
+        deadline: Instant,
+    ) -> Result<OpenedChannel, ConnectError> {
+        // Nothing behind the lock can be left half done: a poisoned one is as good as any.
+        let _one_at_a_time = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        send(&self.socket, ClientMessage::Open { sizes })?;
+        let (answer, descriptors) = receive(&self.socket, deadline)?;
+        let ServerMessage::Opened {
+            channel: number,
+            hint,
+            sizes: given,
+        } = answer
+        else {
+            return Err(refusal_or_protocol(answer));
+        };
+        let mut descriptors = descriptors.into_iter();
+        let segment = descriptors
+            .next()
+            .ok_or(ConnectError::Protocol("a descriptor is missing"))?;
+        let in_hints = (hint as usize) / 8 < self.hints.len();
+        if given != sizes || !in_hints {
+            return Err(ConnectError::Protocol(
+                "the channel is not what was asked for",
+            ));
+        }
+        let segment = region(segment, given.segment(), Sharing::PeerWrites)?;
+        Ok(OpenedChannel {
+            number,
+            channel: Channel::new(&segment, given),
+            segment,
+            bell: Bell {
+                hint: Hint::at(&self.hints, hint as usize),
+                advice: self.advice.clone(),
+                sleeping: Waker::new(PeerWord::at(&self.server_page, ServerPage::SLEEPING)),
+            },
+        })
+    }
+
+    /// Gives a channel back. Whatever it still had open is lost.
+    pub(crate) fn close(&self, channel: u32) {
+        // A server that does not take the message takes the channel with the link.
+        let _ = send(&self.socket, ClientMessage::Close { channel });
+    }
+
+    /// How many look for work, in the server's view.
+    pub(crate) fn crowd(&self) -> Crowd {
+        // Relaxed: advice.
+        Crowd::from_number((self.advice.read(Ordering::Relaxed) >> 8) as u8)
+    }
+
+    /// Tells the server that there is work, if it sleeps. To be called after a request was published.
+    /// True when it slept.
+    pub(crate) fn ring(&self, bell: &mut Bell) -> bool {
+        bell.announce() && {
+            self.doorbell.ring();
+            true
+        }
+    }
+
+    /// Rings once more and by both ways, for a caller that has waited long for an answer.
+    pub(crate) fn ring_again(&self, bell: &mut Bell) -> bool {
+        bell.sleeping.forget();
+        let sleeps = self.ring(bell);
+        if sleeps {
+            // Nobody else can take this message away. One that does not fit finds others before it.
+            let _ = send(&self.socket, ClientMessage::Ring);
+        }
+        sleeps
+    }
+
+    /// Whether new channels can be had over it: a system call.
+    pub(crate) fn is_usable(&self) -> bool {
+        !self.is_forked() && !self.is_gone()
+    }
+
+    /// Whether the server has hung up: a system call.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.socket.is_gone()
+    }
+
+    /// Whether this process is a fork of the one that made the connection.
+    pub(crate) fn is_forked(&self) -> bool {
+        !self.guard.is_owner()
+    }
+
+    /// Who the server is.
+    pub(crate) fn server(&self) -> std::io::Result<Credentials> {
+        self.socket.peer()
+    }
+
+    pub(crate) fn socket(&self) -> &Socket {
+        &self.socket
+    }
+}
+
+impl Bell {
+    /// Leaves a hint if hints are wanted, and says whether the doorbell has to be rung.
+    fn announce(&mut self) -> bool {
+        let sleeps = self.sleeping.must_wake();
+        // Relaxed: advice. `must_wake` has fenced since the request was published.
+        if self.advice.read(Ordering::Relaxed) & 1 == 1 {
+            self.hint.set();
+        }
+        sleeps
+    }
+}
+
+fn region(descriptor: OwnedFd, len: usize, sharing: Sharing) -> Result<Region, ConnectError> {
+    Ok(Region::new(Mapping::accept(descriptor, len, sharing)?))
+}
+
+fn send(socket: &Socket, message: ClientMessage) -> Result<(), ConnectError> {
+    socket
+        .send(&message.encode(), &[])
+        .map_err(|failure| match failure {
+            SendFailure::Full | SendFailure::Gone => ConnectError::NoAnswer,
+            SendFailure::Descriptors(error) | SendFailure::Other(error) => error.into(),
+        })
+}
+
+fn receive(socket: &Socket, deadline: Instant) -> Result<(ServerMessage, Received), ConnectError> {
+    let mut buffer = [0; MESSAGE_SIZE];
+    let mut descriptors = Received::default();
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if !socket.wait_readable(Some(left))? && left.is_zero() {
+            return Err(ConnectError::NoAnswer);
+        }
+        let message = match socket.receive(&mut buffer, &mut descriptors) {
+            Ok(message) => message,
+            Err(ReceiveFailure::Nothing) => continue,
+            Err(ReceiveFailure::Gone) => return Err(ConnectError::NoAnswer),
+            Err(ReceiveFailure::Other(error)) => return Err(error.into()),
+        };
+        if message.truncated || message.descriptors_lost {
+            return Err(ConnectError::Protocol("a message did not arrive whole"));
+        }
+        let message = ServerMessage::decode(&buffer[..message.length])
+            .map_err(|_| ConnectError::Protocol("a message of an unknown kind"))?;
+        return Ok((message, descriptors));
+    }
+}
+
+fn refusal_or_protocol(answer: ServerMessage) -> ConnectError {
+    match answer {
+        ServerMessage::Refused(refusal) => refusal.into(),
+        ServerMessage::Welcome { .. } | ServerMessage::Opened { .. } => {
+            ConnectError::Protocol("an answer to something else")
+        }
+    }
+}

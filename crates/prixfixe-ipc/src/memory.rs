@@ -1,0 +1,71 @@
+//! The one module that touches memory which another process may write at the same moment.
+//!
+//! Its rules are the crate's safety argument:
+//! 1. Shared memory is only ever read and written as whole, aligned, relaxed-or-stronger atomic
+//!    words, or by the copies in [`copy`]. No `&[u8]`, `&mut [u8]` or reference to a plain value ever
+//!    points into it, so that no optimiser may assume that it holds still.
+//! 2. Every access is checked against the length of the mapping, which cannot shrink: its seals were
+//!    checked, or set, by us.
+//! 3. A word has one writer. The writer has an [`OwnWord`] and never reads it back; everyone else has
+//!    a [`PeerWord`] and treats what it reads as untrusted input, read once.
+
+#[cfg(not(loom))]
+mod copy;
+#[cfg(loom)]
+mod modelled;
+#[cfg(not(loom))]
+mod shared;
+
+#[cfg(loom)]
+pub(crate) use modelled::Region;
+#[cfg(not(loom))]
+pub(crate) use shared::Region;
+
+use crate::sync::Ordering;
+
+/// Octets in a word, the unit of every atomic access and the alignment of every record.
+pub(crate) const WORD: usize = 8;
+
+/// A word in shared memory that only we write.
+#[derive(Clone)]
+pub(crate) struct OwnWord {
+    word: Region,
+}
+
+impl OwnWord {
+    /// The word at `offset`, a multiple of [`WORD`] within `region`.
+    pub(crate) fn at(region: &Region, offset: usize) -> Self {
+        Self {
+            word: region.part(offset, WORD),
+        }
+    }
+
+    pub(crate) fn set(&self, value: u64, ordering: Ordering) {
+        self.word.word(0).store(value, ordering);
+    }
+}
+
+/// A word in shared memory that the peer writes: whatever is read from it may be a lie.
+#[derive(Clone)]
+pub(crate) struct PeerWord {
+    word: Region,
+}
+
+impl PeerWord {
+    /// The word at `offset`, a multiple of [`WORD`] within `region`.
+    pub(crate) fn at(region: &Region, offset: usize) -> Self {
+        Self {
+            word: region.part(offset, WORD),
+        }
+    }
+
+    pub(crate) fn read(&self, ordering: Ordering) -> u64 {
+        self.word.word(0).load(ordering)
+    }
+
+    /// The half of the word that changes first, which a sleeper waits on.
+    #[cfg(all(not(loom), target_os = "linux"))]
+    pub(crate) fn low_half(&self) -> &std::sync::atomic::AtomicU32 {
+        self.word.low_half(0)
+    }
+}

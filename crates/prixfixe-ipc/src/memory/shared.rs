@@ -1,0 +1,101 @@
+//! Memory that several processes map.
+
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64};
+
+use super::{WORD, copy};
+use crate::sys::Mapping;
+
+/// A range of a mapping. Clones share the mapping, which lives as long as any of them.
+#[derive(Clone)]
+pub(crate) struct Region {
+    start: NonNull<AtomicU64>,
+    len: usize,
+    _mapping: Arc<Mapping>,
+}
+
+// SAFETY: the memory is only reached through atomics and the copies of `copy`, which are sound from
+// any number of threads at once; the pointer itself is never changed.
+unsafe impl Send for Region {}
+// SAFETY: as above.
+unsafe impl Sync for Region {}
+
+impl Region {
+    /// All of `mapping`.
+    pub(crate) fn new(mapping: Mapping) -> Self {
+        Self {
+            start: mapping.base().cast(),
+            len: mapping.len(),
+            _mapping: Arc::new(mapping),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The `len` octets from `offset` on.
+    ///
+    /// # Panics
+    /// When they do not lie within the region or do not start at a word: the places are ours, from
+    /// the layout, and never come from a peer.
+    pub(crate) fn part(&self, offset: usize, len: usize) -> Self {
+        assert!(
+            offset.is_multiple_of(WORD) && offset <= self.len && len <= self.len - offset,
+            "a part outside its region"
+        );
+        Self {
+            // SAFETY: `offset` lies within the mapping, as was just checked.
+            start: unsafe { self.start.byte_add(offset) },
+            len,
+            _mapping: Arc::clone(&self._mapping),
+        }
+    }
+
+    /// The word at `offset`.
+    pub(crate) fn word(&self, offset: usize) -> &AtomicU64 {
+        self.check(offset, WORD);
+        // SAFETY: the word lies within the mapping and is aligned, both just checked; the mapping is
+        // alive as long as `self`, cannot shrink, and memory shared with other processes may be
+        // referred to as an atomic, since atomics expect to change at any time.
+        unsafe { self.start.byte_add(offset).as_ref() }
+    }
+
+    /// The less significant half of the word at `offset`, as the address of a futex. Nobody loads or
+    /// stores through it.
+    pub(crate) fn low_half(&self, offset: usize) -> &AtomicU32 {
+        self.check(offset, WORD);
+        let half = if cfg!(target_endian = "big") { 4 } else { 0 };
+        // SAFETY: as in `word`; a half of an aligned word is aligned for its own size.
+        unsafe {
+            self.start
+                .cast::<AtomicU32>()
+                .byte_add(offset + half)
+                .as_ref()
+        }
+    }
+
+    /// Copies `bytes` to `offset`, a multiple of [`WORD`]. The octets up to the next word are zeroed,
+    /// so that nothing of what stood there before reaches the peer.
+    pub(crate) fn copy_in(&self, offset: usize, bytes: &[u8]) {
+        self.check(offset, bytes.len().next_multiple_of(WORD));
+        // SAFETY: the words written lie within the mapping, as was just checked.
+        unsafe { copy::into_shared(self.start.byte_add(offset), bytes) }
+    }
+
+    /// Copies the octets from `offset`, a multiple of [`WORD`], to `bytes`.
+    pub(crate) fn copy_out(&self, offset: usize, bytes: &mut [u8]) {
+        self.check(offset, bytes.len().next_multiple_of(WORD));
+        // SAFETY: the words read lie within the mapping, as was just checked.
+        unsafe { copy::out_of_shared(self.start.byte_add(offset), bytes) }
+    }
+
+    #[inline]
+    fn check(&self, offset: usize, len: usize) {
+        assert!(
+            offset.is_multiple_of(WORD) && offset <= self.len && len <= self.len - offset,
+            "an access outside its region"
+        );
+    }
+}

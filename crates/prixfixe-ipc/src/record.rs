@@ -1,0 +1,193 @@
+//! Requests and replies as they stand in the rings.
+
+use crate::layout::{MAX_EXTENSION_WORDS, REPLY_HEADER_WORDS, REQUEST_HEADER_WORDS};
+use crate::outcome::Refusal;
+use crate::ring::{Consumer, Corrupt, Kind, Record};
+
+/// Offset of a request's cancel word within its content: its second word. Bit 0 takes
+/// the call back and may be set later; bits 16 to 31 are the slot, which the reply repeats.
+pub(crate) const CANCEL_WORD: usize = CANCEL_INDEX * 8;
+const CANCEL_INDEX: usize = 1;
+
+/// What a request says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RequestHeader {
+    /// The number of the call within its channel, from 1, without gaps.
+    pub(crate) call: u64,
+    /// How long the caller waits, in nanoseconds from sending; 0 says that it does not tell.
+    pub(crate) timeout_ns: u64,
+    /// The caller's own id, stable over retries and restarts; 0 when it gave none.
+    pub(crate) caller_id: u128,
+    /// What kind of request this is: the application's matter.
+    pub(crate) message_type: u32,
+    /// The longest reply that the caller has room for, in octets.
+    pub(crate) reply_limit: u32,
+    /// Up to where the client has read the reply ring.
+    pub(crate) reply_head: u64,
+    /// Larger is more urgent; the server does not look at it yet.
+    pub(crate) priority: u8,
+    /// The client's own mark, which comes back with the reply.
+    pub(crate) slot: u16,
+}
+
+impl RequestHeader {
+    pub(crate) const fn tags(&self) -> [u8; 3] {
+        [0, self.priority, 0]
+    }
+
+    pub(crate) const fn to_words(self) -> [u64; REQUEST_HEADER_WORDS] {
+        [
+            self.call,
+            slot_word(self.slot),
+            self.timeout_ns,
+            self.caller_id as u64,
+            (self.caller_id >> 64) as u64,
+            self.message_type as u64 | (self.reply_limit as u64) << 32,
+            self.reply_head,
+        ]
+    }
+
+    /// Reads each word of the header once.
+    pub(crate) fn read(ring: &Consumer, record: &Record) -> Result<(Self, Payload), Corrupt> {
+        let [flags, priority, extension] = record.frame.tags;
+        if record.frame.kind != Kind::REQUEST || flags != 0 {
+            return Err(Corrupt::Header);
+        }
+        let payload = Payload::after(record, REQUEST_HEADER_WORDS, extension)?;
+        let word = |index| ring.content_word(record, index);
+        let sizes = word(5);
+        let header = Self {
+            call: word(0),
+            timeout_ns: word(2),
+            caller_id: u128::from(word(3)) | u128::from(word(4)) << 64,
+            message_type: low(sizes),
+            reply_limit: high(sizes),
+            reply_head: word(6),
+            priority,
+            slot: slot_of(word(CANCEL_INDEX)),
+        };
+        Ok((header, payload))
+    }
+
+    /// The word by which the client takes the call back.
+    pub(crate) fn cancel_word(ring: &Consumer, record: &Record) -> u64 {
+        ring.content_word(record, CANCEL_INDEX)
+    }
+}
+
+/// The first value of the cancel word.
+pub(crate) const fn slot_word(slot: u16) -> u64 {
+    (slot as u64) << 16
+}
+
+const fn slot_of(word: u64) -> u16 {
+    (word >> 16) as u16
+}
+
+/// What a reply says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ReplyHeader {
+    /// The number of the call that it ends.
+    pub(crate) call: u64,
+    pub(crate) ending: Ending,
+    /// Up to where the server has read the request ring.
+    pub(crate) request_head: u64,
+    pub(crate) message_type: u32,
+    /// As in the request.
+    pub(crate) slot: u16,
+}
+
+/// How the server ended a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Completed,
+    Refused(Refusal),
+    /// The call had been taken back in time: the handler never saw it.
+    TakenBack,
+}
+
+impl ReplyHeader {
+    pub(crate) const fn tags(&self) -> [u8; 3] {
+        [0, self.ending.number(), 0]
+    }
+
+    pub(crate) const fn to_words(self) -> [u64; REPLY_HEADER_WORDS] {
+        [
+            self.call,
+            self.request_head,
+            self.message_type as u64 | (self.slot as u64) << 32,
+        ]
+    }
+
+    /// Reads each word of the header once.
+    pub(crate) fn read(ring: &Consumer, record: &Record) -> Result<(Self, Payload), Corrupt> {
+        let [flags, ending, extension] = record.frame.tags;
+        if record.frame.kind != Kind::REPLY || flags != 0 {
+            return Err(Corrupt::Header);
+        }
+        let payload = Payload::after(record, REPLY_HEADER_WORDS, extension)?;
+        let word = |index| ring.content_word(record, index);
+        let last = word(2);
+        let header = Self {
+            call: word(0),
+            ending: Ending::from_number(ending).ok_or(Corrupt::Header)?,
+            request_head: word(1),
+            message_type: low(last),
+            slot: high(last) as u16,
+        };
+        Ok((header, payload))
+    }
+}
+
+impl Ending {
+    const fn number(self) -> u8 {
+        match self {
+            Self::Completed => 0,
+            Self::TakenBack => 1,
+            Self::Refused(refusal) => 16 + refusal.number(),
+        }
+    }
+
+    const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::Completed),
+            1 => Some(Self::TakenBack),
+            16.. => match Refusal::from_number(number - 16) {
+                Some(refusal) => Some(Self::Refused(refusal)),
+                None => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+/// Where the payload stands within the content of a record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Payload {
+    /// Octets of content before it.
+    pub(crate) offset: usize,
+    pub(crate) length: usize,
+}
+
+impl Payload {
+    /// Behind the header and its extension, both of which must be there.
+    fn after(record: &Record, header_words: usize, extension: u8) -> Result<Self, Corrupt> {
+        let extension = usize::from(extension);
+        if extension > MAX_EXTENSION_WORDS {
+            return Err(Corrupt::Header);
+        }
+        let offset = (header_words + extension) * 8;
+        let length = (record.frame.length as usize)
+            .checked_sub(offset)
+            .ok_or(Corrupt::Length)?;
+        Ok(Self { offset, length })
+    }
+}
+
+const fn low(word: u64) -> u32 {
+    word as u32
+}
+
+const fn high(word: u64) -> u32 {
+    (word >> 32) as u32
+}

@@ -1,0 +1,166 @@
+//! The side that writes records.
+
+use super::{Frame, Kind, RingMemory, START, TAIL, offset, record_size};
+use crate::memory::{OwnWord, PeerWord, Region, WORD};
+use crate::sync::Ordering;
+
+/// Writes records and publishes them. There is one per ring; nothing but it writes to the ring.
+pub(crate) struct Producer {
+    tail_word: OwnWord,
+    start_word: OwnWord,
+    head_word: PeerWord,
+    records: Region,
+    capacity: u64,
+    tail: u64,
+    published: u64,
+    start: u64,
+    /// What the consumer is known to have read, at most `tail`.
+    head: u64,
+}
+
+/// There is no room for the record now.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+/// The consumer claims to have read what was never written.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct HeadLies;
+
+impl Producer {
+    /// The producer of a ring in which nothing was written yet.
+    pub(crate) fn new(memory: &RingMemory) -> Self {
+        Self {
+            tail_word: OwnWord::at(&memory.producer_line, TAIL),
+            start_word: OwnWord::at(&memory.producer_line, START),
+            head_word: PeerWord::at(&memory.head, 0),
+            capacity: memory.records.len() as u64,
+            records: memory.records.clone(),
+            tail: 0,
+            published: 0,
+            start: 0,
+            head: 0,
+        }
+    }
+
+    /// Octets that are written and not known to be read.
+    pub(crate) fn used(&self) -> u64 {
+        self.tail - self.head
+    }
+
+    pub(crate) fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
+    /// Takes note that the consumer said to have read up to `head`.
+    pub(crate) fn note_head(&mut self, head: u64) -> Result<(), HeadLies> {
+        // An older word than the last one says nothing new: words come by two ways, and a restart
+        // counts as read what the consumer has not passed yet.
+        if head <= self.head {
+            return Ok(());
+        }
+        if head > self.published {
+            return Err(HeadLies);
+        }
+        self.head = head;
+        Ok(())
+    }
+
+    /// Whether the consumer says that it has read more than is known: one load, and no promise.
+    pub(crate) fn head_moved(&self) -> bool {
+        // Relaxed: only a hint; `refresh_head` reads again.
+        self.head_word.read(Ordering::Relaxed) > self.head
+    }
+
+    /// Looks how far the consumer has published to have read.
+    pub(crate) fn refresh_head(&mut self) -> Result<(), HeadLies> {
+        // Acquire: what the consumer read is read before we write over it.
+        let head = self.head_word.read(Ordering::Acquire);
+        self.note_head(head)
+    }
+
+    /// Writes a record of `header` words and then `payload`, not yet published, and returns its
+    /// position.
+    pub(crate) fn push(
+        &mut self,
+        kind: Kind,
+        tags: [u8; 3],
+        header: &[u64],
+        payload: &[u8],
+    ) -> Result<u64, Full> {
+        let content = header.len() * WORD + payload.len();
+        let Ok(length) = u32::try_from(content) else {
+            return Err(Full);
+        };
+        let size = record_size(content);
+        self.make_room(size)?;
+        let position = self.tail;
+        let offset = self.offset(position);
+        let frame = Frame { length, kind, tags };
+        self.write_word(offset, frame.to_word());
+        for (index, word) in header.iter().enumerate() {
+            self.write_word(offset + WORD + index * WORD, *word);
+        }
+        self.records
+            .copy_in(offset + WORD + header.len() * WORD, payload);
+        self.tail = position + size;
+        Ok(position)
+    }
+
+    /// Shows the consumer all that was written. Returns false when that was nothing.
+    pub(crate) fn publish(&mut self) -> bool {
+        if self.published == self.tail {
+            return false;
+        }
+        // Relaxed: the tail, published after it, orders it.
+        self.start_word.set(self.start, Ordering::Relaxed);
+        // Release: who reads this tail sees the records below it and the start that belongs to it.
+        self.tail_word.set(self.tail, Ordering::Release);
+        self.published = self.tail;
+        true
+    }
+
+    /// The word at `offset` octets into the content of the record at `position`, which we alone write
+    /// as long as the consumer has not released the record.
+    pub(crate) fn content_word(&self, position: u64, offset: usize) -> OwnWord {
+        OwnWord::at(&self.records, self.offset(position) + WORD + offset)
+    }
+
+    /// Moves the tail to where a record of `size` fits in one piece.
+    fn make_room(&mut self, size: u64) -> Result<(), Full> {
+        let left_in_lap = self.capacity - (self.tail & (self.capacity - 1));
+        if self.head == self.tail && size <= self.capacity {
+            if left_in_lap != self.capacity {
+                self.tail += left_in_lap;
+                // Nothing is unread, so what is skipped counts as read on both sides.
+                self.head = self.tail;
+                self.start = self.tail;
+            }
+            return Ok(());
+        }
+        let free = self.capacity - self.used();
+        if size <= left_in_lap {
+            return if size <= free { Ok(()) } else { Err(Full) };
+        }
+        if left_in_lap + size > free {
+            return Err(Full);
+        }
+        let skip = Frame {
+            // Bounded by the capacity, which fits.
+            length: u32::try_from(left_in_lap - WORD as u64).map_err(|_| Full)?,
+            kind: Kind::SKIP,
+            tags: [0; 3],
+        };
+        self.write_word(self.offset(self.tail), skip.to_word());
+        self.tail += left_in_lap;
+        Ok(())
+    }
+
+    fn write_word(&self, offset: usize, value: u64) {
+        // Relaxed: publishing orders it.
+        self.records.word(offset).store(value, Ordering::Relaxed);
+    }
+
+    fn offset(&self, position: u64) -> usize {
+        offset(position, self.capacity)
+    }
+}

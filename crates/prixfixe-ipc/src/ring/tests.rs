@@ -1,0 +1,144 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::memory::Region;
+use crate::sys::Mapping;
+
+/// Lines, head, then `capacity` octets of records.
+fn memory(capacity: usize) -> (RingMemory, Region) {
+    let region = Region::new(Mapping::private(4096 + capacity).unwrap());
+    let memory = RingMemory {
+        producer_line: region.part(0, 16),
+        head: region.part(128, 8),
+        records: region.part(4096, capacity),
+    };
+    (memory, region)
+}
+
+fn pair(capacity: usize) -> (Producer, Consumer) {
+    let (memory, _) = memory(capacity);
+    (Producer::new(&memory), Consumer::new(&memory, 1 << 20))
+}
+
+fn push(producer: &mut Producer, header: &[u64], payload: &[u8]) -> Result<u64, producer::Full> {
+    producer.push(Kind::REQUEST, [1, 2, 3], header, payload)
+}
+
+fn read(consumer: &mut Consumer, header_words: usize) -> Option<(Vec<u64>, Vec<u8>)> {
+    let record = consumer.peek().unwrap()?;
+    assert_eq!(record.frame.tags, [1, 2, 3]);
+    let header = (0..header_words)
+        .map(|index| consumer.content_word(&record, index))
+        .collect();
+    let mut payload = vec![0; record.frame.length as usize - header_words * WORD];
+    consumer.copy_out(&record, header_words * WORD, &mut payload);
+    consumer.advance(&record);
+    consumer.publish_head();
+    Some((header, payload))
+}
+
+#[test]
+fn nothing_is_seen_before_it_is_published() {
+    let (mut producer, mut consumer) = pair(4096);
+    push(&mut producer, &[7], b"hello").unwrap();
+    assert_eq!(read(&mut consumer, 1), None);
+    assert!(producer.publish());
+    assert!(!producer.publish());
+    assert_eq!(read(&mut consumer, 1), Some((vec![7], b"hello".to_vec())));
+    assert_eq!(read(&mut consumer, 1), None);
+}
+
+#[test]
+fn an_emptied_ring_starts_again_at_its_first_line() {
+    let (mut producer, mut consumer) = pair(4096);
+    for round in 0..10 {
+        let position = push(&mut producer, &[], b"x").unwrap();
+        producer.publish();
+        assert_eq!(position % 4096, 0, "round {round}");
+        assert!(read(&mut consumer, 0).is_some());
+        producer.refresh_head().unwrap();
+    }
+}
+
+#[test]
+fn a_full_ring_takes_nothing_until_something_is_read() {
+    let (mut producer, mut consumer) = pair(4096);
+    let payload = [9; 1000];
+    for _ in 0..4 {
+        push(&mut producer, &[], &payload).unwrap();
+    }
+    producer.publish();
+    assert!(push(&mut producer, &[], &payload).is_err());
+    assert!(read(&mut consumer, 0).is_some());
+    producer.refresh_head().unwrap();
+    push(&mut producer, &[], &payload).unwrap();
+    producer.publish();
+    for _ in 0..4 {
+        assert_eq!(read(&mut consumer, 0), Some((vec![], payload.to_vec())));
+    }
+    assert_eq!(read(&mut consumer, 0), None);
+}
+
+#[test]
+fn a_head_beyond_what_was_published_is_a_lie() {
+    let (mut producer, _) = pair(4096);
+    push(&mut producer, &[], b"x").unwrap();
+    assert!(producer.note_head(16).is_err());
+    producer.publish();
+    assert!(producer.note_head(16).is_ok());
+    assert!(producer.note_head(24).is_err());
+}
+
+proptest! {
+    /// Whatever is pushed, published and read in whatever order, what comes out is what went in.
+    #[test]
+    fn a_ring_is_a_queue(steps in prop::collection::vec((0..5_u8, 0..900_usize), 1..400)) {
+        let (mut producer, mut consumer) = pair(4096);
+        let mut written = std::collections::VecDeque::new();
+        let mut visible = 0;
+        for (number, (step, length)) in steps.into_iter().enumerate() {
+            match step {
+                0 | 1 => {
+                    let payload = vec![number as u8; length];
+                    if push(&mut producer, &[number as u64], &payload).is_ok() {
+                        written.push_back((vec![number as u64], payload));
+                    }
+                }
+                2 => {
+                    producer.publish();
+                    visible = written.len();
+                }
+                3 => {
+                    let expected = (visible > 0).then(|| written.pop_front()).flatten();
+                    visible = visible.saturating_sub(1);
+                    prop_assert_eq!(read(&mut consumer, 1), expected);
+                }
+                _ => prop_assert!(producer.refresh_head().is_ok()),
+            }
+        }
+    }
+
+    /// Whatever a producer may have written, the consumer neither panics nor reads beyond.
+    #[test]
+    fn no_word_of_a_producer_is_believed(
+        words in prop::collection::vec((0..4096_usize, any::<u64>(), 0..40_u32), 0..64),
+        tail in 0..9000_u64, start in prop_oneof![Just(0), Just(4096), any::<u64>()],
+    ) {
+        let (memory, _) = memory(4096);
+        let mut consumer = Consumer::new(&memory, 1024);
+        for (place, value, shift) in words {
+            let place = place / WORD * WORD;
+            memory.records.word(place).store(value >> shift, std::sync::atomic::Ordering::Relaxed);
+        }
+        memory.producer_line.word(START).store(start, std::sync::atomic::Ordering::Relaxed);
+        memory.producer_line.word(TAIL).store(tail, std::sync::atomic::Ordering::Relaxed);
+        let mut read = 0;
+        while let Ok(Some(record)) = consumer.peek() {
+            let mut payload = vec![0; record.frame.length as usize];
+            consumer.copy_out(&record, 0, &mut payload);
+            consumer.advance(&record);
+            read += 1;
+            prop_assert!(read <= 4096 / WORD, "more records than fit");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The server: one thread that takes calls from all clients and answers them.
+
+mod channels;
+mod config;
+mod control;
+mod domains;
+mod events;
+mod execution;
+mod handler;
+mod links;
+mod page;
+mod round;
+
+pub use config::{ServerConfig, TrustDomains};
+pub use events::{ClientIdentity, DropReason, ServerEvent};
+pub use handler::{Handler, Reply, Request};
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use crate::address::Address;
+use crate::sys::{self, BindFailure, Doorbell, Listener};
+use execution::Immediate;
+use round::Core;
+
+/// A server that is bound to its address and answers nobody yet.
+///
+/// ```no_run
+/// use prixfixe_ipc::{Address, Reply, Request, Server, ServerConfig};
+///
+/// let server = Server::bind(&Address::path("/run/echo.sock")?, ServerConfig::default())?;
+/// server.serve(|request: Request<'_>, reply: &mut Reply<'_>| reply.write(request.payload()))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Server {
+    listener: Listener,
+    config: ServerConfig,
+    stop: Stopper,
+}
+
+/// Stops a server from another thread, or from a handler.
+#[derive(Clone, Debug)]
+pub struct Stopper {
+    shared: Arc<StopFlag>,
+}
+
+#[derive(Debug)]
+struct StopFlag {
+    stopping: AtomicBool,
+    bell: Doorbell,
+}
+
+/// Why a server could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BindError {
+    /// The address cannot be had.
+    #[error(transparent)]
+    Address(#[from] BindFailure),
+    /// An inherited descriptor is not what a server listens on.
+    #[error(transparent)]
+    Inherited(#[from] sys::BadListener),
+    /// A system call failed.
+    #[error(transparent)]
+    System(#[from] io::Error),
+}
+
+impl Server {
+    /// Listens at `address`. What a dead server left there is replaced; a live one is not.
+    ///
+    /// # Errors
+    /// When another server answers there, or the address cannot be had.
+    pub fn bind(address: &Address, config: ServerConfig) -> Result<Self, BindError> {
+        let listener = Listener::bind(address, &config.access)?;
+        Self::with_listener(listener, config)
+    }
+
+    /// Listens on a socket that was handed down, by systemd or by a parent process: a listening
+    /// `SOCK_SEQPACKET` socket of the Unix domain.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn inherit(
+        listener: std::os::fd::OwnedFd,
+        config: ServerConfig,
+    ) -> Result<Self, BindError> {
+        Self::with_listener(Listener::from_fd(listener)?, config)
+    }
+
+    fn with_listener(listener: Listener, config: ServerConfig) -> Result<Self, BindError> {
+        let shared = StopFlag {
+            stopping: AtomicBool::new(false),
+            bell: Doorbell::create()?,
+        };
+        Ok(Self {
+            listener,
+            config,
+            stop: Stopper {
+                shared: Arc::new(shared),
+            },
+        })
+    }
+
+    /// What stops this server.
+    pub fn stopper(&self) -> Stopper {
+        self.stop.clone()
+    }
+
+    /// Serves on this thread until it is stopped. `handler` answers one call after the other.
+    ///
+    /// # Errors
+    /// When the system gives no memory or no poller to begin with. Nothing a client does ends it.
+    pub fn serve(self, handler: impl Handler) -> io::Result<()> {
+        let execution = Immediate::new(handler, self.config.max_sizes.max_payload());
+        Core::new(self.listener, self.config, self.stop, execution)?.run()
+    }
+
+    /// Serves on a thread of its own, until the returned handle is dropped or stopped.
+    ///
+    /// # Errors
+    /// When the thread cannot be made.
+    pub fn spawn(self, handler: impl Handler + Send + 'static) -> io::Result<RunningServer> {
+        let stop = self.stopper();
+        let thread = std::thread::Builder::new()
+            .name("prixfixe-ipc".to_owned())
+            .spawn(move || self.serve(handler))?;
+        Ok(RunningServer {
+            stop,
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Stopper {
+    /// Stops the server: what was taken is answered, the rest was certainly not executed.
+    pub fn stop(&self) {
+        // Release: what the caller did before is seen by the server that stops for it.
+        self.shared.stopping.store(true, Ordering::Release);
+        self.shared.bell.ring();
+    }
+
+    fn is_stopping(&self) -> bool {
+        // Acquire: with the release of `stop`.
+        self.shared.stopping.load(Ordering::Acquire)
+    }
+
+    fn bell(&self) -> &Doorbell {
+        &self.shared.bell
+    }
+}
+
+/// A server on a thread of its own. Dropping it stops the server and waits for it.
+#[derive(Debug)]
+pub struct RunningServer {
+    stop: Stopper,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl RunningServer {
+    /// What stops it.
+    pub fn stopper(&self) -> Stopper {
+        self.stop.clone()
+    }
+
+    /// Stops it and says how it ended.
+    ///
+    /// # Errors
+    /// As [`Server::serve`].
+    pub fn stop(mut self) -> io::Result<()> {
+        self.stop.stop();
+        self.join()
+    }
+
+    fn join(&mut self) -> io::Result<()> {
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(ended)) => ended,
+            Some(Err(panic)) => std::panic::resume_unwind(panic),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for RunningServer {
+    fn drop(&mut self) {
+        self.stop.stop();
+        if let Some(thread) = self.thread.take() {
+            // A panic of the server was shown when it happened; a second one here would abort.
+            let _ = thread.join();
+        }
+    }
+}

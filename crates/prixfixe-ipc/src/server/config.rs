@@ -1,0 +1,85 @@
+//! How a server is set up.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::events::ServerEvent;
+use crate::address::SocketAccess;
+use crate::credentials::PeerPolicy;
+use crate::layout::ChannelSizes;
+
+/// The limits and the policy of a server. The defaults serve a thousand local clients of one user.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ServerConfig {
+    /// Mode and owner of the socket file.
+    pub access: SocketAccess,
+    /// Who may connect. By default the same user and root.
+    pub admitted: PeerPolicy,
+    /// Who shares a doorbell with whom.
+    pub trust_domains: TrustDomains,
+    /// The largest sizes that a client may ask for.
+    pub max_sizes: ChannelSizes,
+    /// Client processes at most; beyond, connecting is refused.
+    pub max_clients: usize,
+    /// Channels at most, of all clients together.
+    pub max_channels: usize,
+    /// Channels of one client process at most.
+    pub max_channels_per_client: usize,
+    /// Connections at most that have not finished their handshake.
+    pub max_handshakes: usize,
+    /// How long a handshake may take.
+    pub handshake_timeout: Duration,
+    pub(super) on_event: Option<Arc<dyn Fn(&ServerEvent) + Send + Sync>>,
+}
+
+/// Who can take away or waste the wake-ups of whom.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TrustDomains {
+    /// All processes of a user share a doorbell: they could stop each other in other ways, too.
+    #[default]
+    PerUser,
+    /// Each client process has its own, for one more descriptor each.
+    PerClient,
+}
+
+impl ServerConfig {
+    /// Calls `listener` for everything that happens to connections, on the server's thread: it should
+    /// be quick.
+    #[must_use]
+    pub fn on_event(mut self, listener: impl Fn(&ServerEvent) + Send + Sync + 'static) -> Self {
+        self.on_event = Some(Arc::new(listener));
+        self
+    }
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            access: SocketAccess::default(),
+            admitted: PeerPolicy::default(),
+            trust_domains: TrustDomains::default(),
+            max_sizes: ChannelSizes::default(),
+            max_clients: 10_000,
+            max_channels: 10_000,
+            max_channels_per_client: 1_000,
+            max_handshakes: 64,
+            handshake_timeout: Duration::from_secs(5),
+            on_event: None,
+        }
+    }
+}
+
+impl fmt::Debug for ServerConfig {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("ServerConfig")
+            .field("admitted", &self.admitted)
+            .field("trust_domains", &self.trust_domains)
+            .field("max_sizes", &self.max_sizes)
+            .field("max_clients", &self.max_clients)
+            .field("max_channels", &self.max_channels)
+            .finish_non_exhaustive()
+    }
+}

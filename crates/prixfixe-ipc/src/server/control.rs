@@ -1,0 +1,410 @@
+//! Connections: who comes, what they ask for, who goes.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use super::channels::Channel;
+use super::events::{ClientIdentity, DropReason, ServerEvent};
+use super::execution::Execution;
+use super::links::{Link, LinkState, LinkWake};
+use super::round::Core;
+use crate::handshake::{ClientMessage, ConnectRefusal, MESSAGE_SIZE, Role, ServerMessage};
+use crate::layout::{ChannelSizes, LAYOUT_VERSION, LinkPage};
+use crate::memory::Region;
+use crate::ring::Corrupt;
+use crate::sys::{
+    AcceptFailure, Mapping, ReceiveFailure, Received, SendFailure, Sharing, Socket, Trigger,
+    wake_channel,
+};
+use crate::wake::Waker;
+
+/// What a poller's event is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Token {
+    Listener,
+    Stop,
+    Link(usize),
+    Doorbell(usize),
+}
+
+/// Connections taken in one go, so that a storm of them does not hold up those who are there.
+const ACCEPTS_PER_TURN: usize = 64;
+/// Messages of one connection read in one go.
+const MESSAGES_PER_TURN: usize = 16;
+
+impl Token {
+    pub(super) fn to_number(self) -> u64 {
+        match self {
+            Self::Listener => 0,
+            Self::Stop => 1,
+            Self::Link(index) => (index as u64) << 2 | 2,
+            Self::Doorbell(index) => (index as u64) << 2 | 3,
+        }
+    }
+
+    fn from_number(number: u64) -> Option<Self> {
+        let index = usize::try_from(number >> 2).ok()?;
+        Some(match number & 3 {
+            2 => Self::Link(index),
+            3 => Self::Doorbell(index),
+            0 if index == 0 => Self::Listener,
+            1 if index == 0 => Self::Stop,
+            _ => return None,
+        })
+    }
+}
+
+impl<E: Execution> Core<E> {
+    /// Attends to everything that the poller has reported.
+    pub(super) fn control(&mut self) {
+        let mut accepts = false;
+        let mut links = Vec::new();
+        for event in self.events.iter() {
+            match Token::from_number(event.token) {
+                Some(Token::Listener) => accepts = true,
+                Some(Token::Link(index)) => links.push((index, event.hung_up)),
+                // A ring is answered by looking at the channels, which the loop does next.
+                Some(Token::Doorbell(_) | Token::Stop) | None => {}
+            }
+        }
+        for (index, hung_up) in links {
+            self.read_messages(index, hung_up);
+        }
+        if accepts {
+            self.accept();
+        }
+        self.end_late_handshakes();
+    }
+
+    /// Until when somebody has to have said hello.
+    pub(super) fn greeting_timeout(&self) -> Option<Duration> {
+        let deadlines = self
+            .greeting
+            .iter()
+            .filter_map(|index| self.greets_until(*index));
+        let next = deadlines.min()?;
+        Some(next.saturating_duration_since(Instant::now()))
+    }
+
+    /// Drops a connection with all that belongs to it.
+    pub(super) fn drop_link(&mut self, index: usize, reason: DropReason) {
+        let Some(link) = self.links.get_mut(index) else {
+            return;
+        };
+        // Its descriptor is closed below, which takes it out in any case.
+        let _ = self.poller.remove(&link.socket);
+        for channel in std::mem::take(&mut link.channels) {
+            self.drop_channel(channel);
+        }
+        let link = self.links.remove(index);
+        match link.state {
+            LinkState::Serving { domain, .. } => self.domains.leave(domain, &self.poller),
+            LinkState::Greeting { .. } => self.greeting.retain(|greeting| *greeting != index),
+            LinkState::Observing => {}
+        }
+        let client = link.identity;
+        if let DropReason::Corrupt(corrupt) = reason {
+            tracing::warn!(client = client.number, uid = client.credentials.uid,
+                pid = ?client.credentials.pid, %corrupt, "dropped a corrupt client");
+        } else {
+            tracing::debug!(client = client.number, %reason, "client gone");
+        }
+        self.tell(&ServerEvent::Gone { client, reason });
+        self.advise();
+    }
+
+    fn accept(&mut self) {
+        for _ in 0..ACCEPTS_PER_TURN {
+            match self.listener.accept() {
+                Ok(Some(socket)) => self.greet(socket),
+                Ok(None) => return,
+                Err(AcceptFailure::NoDescriptors(error)) => {
+                    self.refuse_without_descriptors(&error);
+                    return;
+                }
+                Err(AcceptFailure::Other(error)) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// There is no descriptor left for a client. One is kept back to tell it so.
+    fn refuse_without_descriptors(&mut self, error: &io::Error) {
+        tracing::warn!(%error, "no descriptor left for a client");
+        drop(self.spare.take());
+        if let Ok(Some(socket)) = self.listener.accept()
+            && let Ok(peer) = socket.peer()
+        {
+            self.refuse(&socket, peer, ConnectRefusal::OutOfResources);
+        }
+        self.spare = self.page.memory.try_clone().ok();
+    }
+
+    /// Takes a connection in, whose hello is still to come.
+    fn greet(&mut self, socket: Socket) {
+        let Ok(credentials) = socket.peer() else {
+            return;
+        };
+        let full = self.links.len() >= self.config.max_clients
+            || self.greeting.len() >= self.config.max_handshakes;
+        if full {
+            self.refuse(&socket, credentials, ConnectRefusal::Full);
+            return;
+        }
+        if !self.config.admitted.admits(&credentials) {
+            self.refuse(&socket, credentials, ConnectRefusal::NotAdmitted);
+            return;
+        }
+        let until = Instant::now() + self.config.handshake_timeout;
+        let entry = self.links.vacant_entry();
+        let index = entry.key();
+        let added = self
+            .poller
+            .add(&socket, Token::Link(index).to_number(), Trigger::Level);
+        if added.is_err() {
+            self.refuse(&socket, credentials, ConnectRefusal::OutOfResources);
+            return;
+        }
+        entry.insert(Link {
+            socket,
+            identity: ClientIdentity {
+                number: u32::try_from(index).unwrap_or(u32::MAX),
+                credentials,
+            },
+            state: LinkState::Greeting { until },
+            channels: Vec::new(),
+            active_in: 0,
+        });
+        self.greeting.push(index);
+    }
+
+    fn end_late_handshakes(&mut self) {
+        if self.greeting.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        let late: Vec<usize> = self
+            .greeting
+            .iter()
+            .copied()
+            .filter(|index| self.greets_until(*index).is_some_and(|until| until <= now))
+            .collect();
+        for index in late {
+            self.drop_link(index, DropReason::HandshakeTimeout);
+        }
+    }
+
+    fn greets_until(&self, index: usize) -> Option<Instant> {
+        match self.links.get(index)?.state {
+            LinkState::Greeting { until } => Some(until),
+            LinkState::Serving { .. } | LinkState::Observing => None,
+        }
+    }
+
+    fn read_messages(&mut self, index: usize, hung_up: bool) {
+        let mut buffer = [0; MESSAGE_SIZE];
+        for _ in 0..MESSAGES_PER_TURN {
+            let Some(link) = self.links.get(index) else {
+                return;
+            };
+            let mut none = Received::refusing();
+            let message = match link.socket.receive(&mut buffer, &mut none) {
+                Ok(message) => message,
+                Err(ReceiveFailure::Nothing) if !hung_up => return,
+                Err(_) => return self.doom(index, DropReason::HungUp),
+            };
+            if message.descriptors_lost {
+                return self.doom(index, DropReason::Descriptors);
+            }
+            let decoded = ClientMessage::decode(&buffer[..message.length]);
+            let Ok(message) = decoded.map_err(drop).and_then(|decoded| {
+                if message.truncated {
+                    Err(())
+                } else {
+                    Ok(decoded)
+                }
+            }) else {
+                return self.doom(index, DropReason::Corrupt(Corrupt::Control));
+            };
+            if let Err(reason) = self.obey(index, message) {
+                return self.doom(index, reason);
+            }
+        }
+    }
+
+    fn obey(&mut self, index: usize, message: ClientMessage) -> Result<(), DropReason> {
+        let Some(link) = self.links.get(index) else {
+            return Ok(());
+        };
+        match (message, &link.state) {
+            (ClientMessage::Hello { version, role }, LinkState::Greeting { .. }) => {
+                self.welcome(index, version, role)
+            }
+            (ClientMessage::Open { sizes }, LinkState::Serving { domain, .. }) => {
+                let domain = *domain;
+                self.open(index, domain, sizes)
+            }
+            (ClientMessage::Close { channel }, LinkState::Serving { .. }) => {
+                let channel = channel as usize;
+                let owns = |link: &Link| link.channels.contains(&channel);
+                if !self.links.get(index).is_some_and(owns) {
+                    return Err(DropReason::Corrupt(Corrupt::Control));
+                }
+                self.drop_channel(channel);
+                if let Some(link) = self.links.get_mut(index) {
+                    link.channels.retain(|other| *other != channel);
+                }
+                self.advise();
+                Ok(())
+            }
+            // It woke us, which was its purpose.
+            (ClientMessage::Ring, LinkState::Serving { .. }) => Ok(()),
+            _ => Err(DropReason::Corrupt(Corrupt::Control)),
+        }
+    }
+
+    fn welcome(&mut self, index: usize, version: u32, role: Role) -> Result<(), DropReason> {
+        if version != LAYOUT_VERSION {
+            return self.answer_no(index, ConnectRefusal::of_version(version));
+        }
+        let prepared = self.prepare(index, role);
+        let Some(link) = self.links.get_mut(index) else {
+            return Ok(());
+        };
+        let Ok((state, asynchronous)) = prepared else {
+            return self.answer_no(index, ConnectRefusal::OutOfResources);
+        };
+        link.state = state;
+        self.greeting.retain(|greeting| *greeting != index);
+        let mut descriptors: Vec<BorrowedFd<'_>> = vec![self.page.memory.as_fd()];
+        if let LinkState::Serving { domain, .. } = link.state
+            && let Some(domain) = self.domains.get(domain)
+        {
+            descriptors.extend([domain.hints_memory.as_fd(), domain.doorbell.as_fd()]);
+        }
+        descriptors.extend(asynchronous.iter().flatten().map(AsFd::as_fd));
+        let message = ServerMessage::Welcome {
+            server_page: u32::try_from(self.page.len).unwrap_or(u32::MAX),
+            hints: u32::try_from(self.domains.hints_len()).unwrap_or(u32::MAX),
+            limits: self.config.max_sizes,
+        };
+        let identity = link.identity;
+        send(&link.socket, message, &descriptors)?;
+        self.tell(&ServerEvent::Connected(identity));
+        Ok(())
+    }
+
+    /// Makes what a client of `role` needs, and the descriptors to send to an asynchronous one.
+    #[expect(clippy::type_complexity, reason = "two results of one step")]
+    fn prepare(
+        &mut self,
+        index: usize,
+        role: Role,
+    ) -> io::Result<(LinkState, Option<[std::os::fd::OwnedFd; 2]>)> {
+        let Some(link) = self.links.get(index) else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let user = link.identity.credentials.uid;
+        let (wake, descriptors) = match role {
+            Role::Observer => return Ok((LinkState::Observing, None)),
+            Role::Blocking => (None, None),
+            Role::Asynchronous => {
+                let (page, memory) =
+                    Mapping::create("prixfixe-ipc-link", LinkPage::SIZE, Sharing::PeerWrites)?;
+                let (sender, receiver) = wake_channel()?;
+                let sleeping = Waker::new(LinkPage::sleeping(&Region::new(page)));
+                (
+                    Some(LinkWake { sleeping, sender }),
+                    Some([memory, receiver]),
+                )
+            }
+        };
+        let domain = self.domains.join(user, &self.poller)?;
+        Ok((LinkState::Serving { domain, wake }, descriptors))
+    }
+
+    fn open(&mut self, index: usize, domain: usize, sizes: ChannelSizes) -> Result<(), DropReason> {
+        let Some(link) = self.links.get_mut(index) else {
+            return Ok(());
+        };
+        let largest = self.config.max_sizes;
+        let too_large = sizes.ring() > largest.ring()
+            || sizes.max_payload() > largest.max_payload()
+            || sizes.max_in_flight() > largest.max_in_flight();
+        if too_large {
+            return send_refusal(&link.socket, ConnectRefusal::SizesTooLarge);
+        }
+        let full = self.channels.len() >= self.config.max_channels
+            || link.channels.len() >= self.config.max_channels_per_client;
+        if full {
+            return send_refusal(&link.socket, ConnectRefusal::Full);
+        }
+        let made = Mapping::create("prixfixe-ipc-channel", sizes.segment(), Sharing::PeerWrites);
+        let Ok((mapping, descriptor)) = made else {
+            return send_refusal(&link.socket, ConnectRefusal::OutOfResources);
+        };
+        let entry = self.channels.vacant_entry();
+        let number = entry.key();
+        let hint = self.domains.add_place(domain, number);
+        self.generation += 1;
+        let segment = Region::new(mapping);
+        entry.insert(Channel::new(&segment, sizes, index, hint, self.generation));
+        link.channels.push(number);
+        let message = ServerMessage::Opened {
+            channel: u32::try_from(number).unwrap_or(u32::MAX),
+            hint: u32::try_from(hint).unwrap_or(u32::MAX),
+            sizes,
+        };
+        let sent = send(&link.socket, message, &[descriptor.as_fd()]);
+        self.advise();
+        sent
+    }
+
+    fn drop_channel(&mut self, index: usize) {
+        let Some(channel) = self.channels.try_remove(index) else {
+            return;
+        };
+        let link = self.links.get(channel.link);
+        if let Some(LinkState::Serving { domain, .. }) = link.map(|link| &link.state) {
+            self.domains.remove_place(*domain, channel.hint);
+        }
+    }
+
+    fn answer_no(&mut self, index: usize, refusal: ConnectRefusal) -> Result<(), DropReason> {
+        if let Some(link) = self.links.get(index) {
+            self.refuse(&link.socket, link.identity.credentials, refusal);
+        }
+        Err(DropReason::HungUp)
+    }
+
+    fn refuse(
+        &self,
+        socket: &Socket,
+        peer: crate::credentials::Credentials,
+        refusal: ConnectRefusal,
+    ) {
+        // Whoever does not read it sees the connection close.
+        let _ = send_refusal(socket, refusal);
+        self.tell(&ServerEvent::Refused { peer, refusal });
+    }
+}
+
+fn send_refusal(socket: &Socket, refusal: ConnectRefusal) -> Result<(), DropReason> {
+    send(socket, ServerMessage::Refused(refusal), &[])
+}
+
+fn send(
+    socket: &Socket,
+    message: ServerMessage,
+    descriptors: &[BorrowedFd<'_>],
+) -> Result<(), DropReason> {
+    match socket.send(&message.encode(), descriptors) {
+        Ok(()) => Ok(()),
+        Err(SendFailure::Full) => Err(DropReason::Unread),
+        Err(SendFailure::Gone) => Err(DropReason::HungUp),
+        Err(SendFailure::Descriptors(_) | SendFailure::Other(_)) => Err(DropReason::HungUp),
+    }
+}

@@ -1,0 +1,136 @@
+//! Trust domains: who shares a doorbell and a set of hints.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use slab::Slab;
+
+use super::config::TrustDomains;
+use super::control::Token;
+use crate::hints::Hints;
+use crate::memory::Region;
+use crate::sys::{Doorbell, Mapping, Poller, Sharing, Trigger};
+
+/// The domains that have a client.
+pub(super) struct Domains {
+    kind: TrustDomains,
+    domains: Slab<Domain>,
+    /// Octets of a domain's hints.
+    hints_len: usize,
+}
+
+/// One of them.
+pub(super) struct Domain {
+    /// Whose it is, where a user's processes share it.
+    user: Option<u32>,
+    clients: usize,
+    pub(super) doorbell: Doorbell,
+    pub(super) hints: Hints,
+    pub(super) hints_memory: OwnedFd,
+    /// The channel behind each hint.
+    places: Slab<usize>,
+}
+
+/// Memory is mapped in pages.
+const PAGE: usize = 4096;
+
+impl Domains {
+    pub(super) fn new(kind: TrustDomains, max_channels: usize) -> Self {
+        Self {
+            kind,
+            domains: Slab::new(),
+            hints_len: Hints::octets(max_channels).next_multiple_of(PAGE),
+        }
+    }
+
+    /// Octets of a domain's hints.
+    pub(super) fn hints_len(&self) -> usize {
+        self.hints_len
+    }
+
+    pub(super) fn get(&self, index: usize) -> Option<&Domain> {
+        self.domains.get(index)
+    }
+
+    /// The domain for a client of `user`, made if there is none.
+    pub(super) fn join(&mut self, user: u32, poller: &Poller) -> io::Result<usize> {
+        let shared = match self.kind {
+            TrustDomains::PerUser => self
+                .domains
+                .iter()
+                .find(|(_, domain)| domain.user == Some(user))
+                .map(|(index, _)| index),
+            TrustDomains::PerClient => None,
+        };
+        let index = match shared {
+            Some(index) => index,
+            None => self.make(user, poller)?,
+        };
+        self.domains[index].clients += 1;
+        Ok(index)
+    }
+
+    /// A client of the domain has gone; with the last the domain goes, too.
+    pub(super) fn leave(&mut self, index: usize, poller: &Poller) {
+        let Some(domain) = self.domains.get_mut(index) else {
+            return;
+        };
+        domain.clients -= 1;
+        if domain.clients == 0 {
+            let domain = self.domains.remove(index);
+            // It leaves the poller with its last descriptor in any case.
+            let _ = poller.remove(&domain.doorbell);
+        }
+    }
+
+    /// Gives `channel` a hint.
+    pub(super) fn add_place(&mut self, index: usize, channel: usize) -> usize {
+        self.domains[index].places.insert(channel)
+    }
+
+    pub(super) fn remove_place(&mut self, index: usize, hint: usize) {
+        if let Some(domain) = self.domains.get_mut(index) {
+            domain.places.try_remove(hint);
+        }
+    }
+
+    /// Takes all hints and names the channels behind them.
+    pub(super) fn take_hints(&self, mut found: impl FnMut(usize)) {
+        for (_, domain) in &self.domains {
+            let places = &domain.places;
+            domain.hints.take(places.capacity(), |hint| {
+                // A bit that belongs to nobody was set by somebody who lies.
+                if let Some(channel) = places.get(hint) {
+                    found(*channel);
+                }
+            });
+        }
+    }
+
+    /// Whether any hint is set.
+    pub(super) fn any_hint(&self) -> bool {
+        let mut domains = self.domains.iter();
+        domains.any(|(_, domain)| domain.hints.any(domain.places.capacity()))
+    }
+
+    fn make(&mut self, user: u32, poller: &Poller) -> io::Result<usize> {
+        let (hints, hints_memory) =
+            Mapping::create("prixfixe-ipc-hints", self.hints_len, Sharing::PeerWrites)?;
+        let doorbell = Doorbell::create()?;
+        let entry = self.domains.vacant_entry();
+        let index = entry.key();
+        poller.add(&doorbell, Token::Doorbell(index).to_number(), Trigger::Edge)?;
+        entry.insert(Domain {
+            user: match self.kind {
+                TrustDomains::PerUser => Some(user),
+                TrustDomains::PerClient => None,
+            },
+            clients: 0,
+            doorbell,
+            hints: Hints::new(Region::new(hints)),
+            hints_memory,
+            places: Slab::new(),
+        });
+        Ok(index)
+    }
+}

@@ -1,0 +1,71 @@
+//! How taken calls become answers: at once, or while others go on.
+
+mod immediate;
+
+pub(super) use immediate::Immediate;
+
+use super::events::ClientIdentity;
+use crate::record::{Ending, RequestHeader};
+
+/// Runs handlers.
+///
+/// The server copies a request into the room that [`Execution::room`] lends, starts it, and either has
+/// its answer at once or asks for it later. Each started call is answered exactly once.
+pub(super) trait Execution {
+    /// A place for a request of `length` bytes; `None` while as many calls run as may.
+    fn room(&mut self, length: usize) -> Option<&mut [u8]>;
+
+    /// Starts the call whose request was put into the room just lent.
+    fn start(&mut self, call: Start<'_>) -> Started<'_>;
+
+    /// Lets running calls go on and names the next that is finished. `None` when there is none.
+    fn next_finished(&mut self) -> Option<Finished<'_>>;
+
+    /// Whether a running call has asked to be let go on: one load, and no promise.
+    fn looks_ready(&self) -> bool;
+
+    /// Calls that run, for the end of the server.
+    fn running(&self) -> usize;
+}
+
+/// A call that was taken.
+pub(super) struct Start<'a> {
+    pub(super) header: &'a RequestHeader,
+    pub(super) client: ClientIdentity,
+    /// The longest reply that there is room for, in bytes.
+    pub(super) limit: usize,
+    pub(super) ticket: Ticket,
+}
+
+/// Where an answer goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ticket {
+    pub(super) channel: usize,
+    /// Tells this channel from an earlier one in the same place.
+    pub(super) generation: u64,
+    pub(super) call: u64,
+    pub(super) slot: u16,
+    /// Octets of the reply ring that are kept free for the answer.
+    pub(super) reserved: u64,
+}
+
+/// An answer.
+pub(super) struct Answer<'a> {
+    pub(super) ending: Ending,
+    pub(super) message_type: u32,
+    /// Empty unless the call was completed.
+    pub(super) payload: &'a [u8],
+}
+
+/// What became of a call that was started.
+pub(super) enum Started<'a> {
+    Answered(Answer<'a>),
+    #[allow(dead_code, reason = "for handlers that wait")]
+    Running,
+}
+
+/// A call that ran and is over.
+pub(super) struct Finished<'a> {
+    pub(super) ticket: Ticket,
+    pub(super) answer: Answer<'a>,
+}

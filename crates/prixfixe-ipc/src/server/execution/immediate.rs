@@ -1,0 +1,78 @@
+//! Handlers that answer before they return.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::{Answer, Execution, Finished, Start, Started};
+use crate::outcome::Refusal;
+use crate::record::Ending;
+use crate::server::handler::{Handler, Reply, Request};
+
+/// Calls a [`Handler`] on the server's thread.
+pub(in crate::server) struct Immediate<H> {
+    handler: H,
+    request: Vec<u8>,
+    length: usize,
+    reply: Vec<u8>,
+}
+
+impl<H> Immediate<H> {
+    /// `max_payload` is the length of the longest message, for which room is set aside at once.
+    pub(in crate::server) fn new(handler: H, max_payload: u32) -> Self {
+        Self {
+            handler,
+            request: Vec::with_capacity(max_payload as usize),
+            length: 0,
+            reply: Vec::with_capacity(max_payload as usize),
+        }
+    }
+}
+
+impl<H: Handler> Execution for Immediate<H> {
+    fn room(&mut self, length: usize) -> Option<&mut [u8]> {
+        if self.request.len() < length {
+            // Within the capacity: only pages that some request needed are ever touched.
+            self.request.resize(length, 0);
+        }
+        self.length = length;
+        Some(&mut self.request[..length])
+    }
+
+    fn start(&mut self, call: Start<'_>) -> Started<'_> {
+        self.reply.clear();
+        let request = Request {
+            payload: &self.request[..self.length],
+            header: call.header,
+            client: call.client,
+        };
+        let mut reply = Reply::new(&mut self.reply, call.limit);
+        let handler = &mut self.handler;
+        // A handler that left its own state half changed is its author's concern, as in any thread.
+        let handled = catch_unwind(AssertUnwindSafe(|| handler.handle(request, &mut reply)));
+        let message_type = reply.message_type();
+        let ending = match handled {
+            Ok(Ok(())) => Ending::Completed,
+            Ok(Err(refusal)) => Ending::Refused(refusal),
+            Err(_) => Ending::Refused(Refusal::HandlerPanicked),
+        };
+        if ending != Ending::Completed {
+            self.reply.clear();
+        }
+        Started::Answered(Answer {
+            ending,
+            message_type,
+            payload: &self.reply,
+        })
+    }
+
+    fn next_finished(&mut self) -> Option<Finished<'_>> {
+        None
+    }
+
+    fn looks_ready(&self) -> bool {
+        false
+    }
+
+    fn running(&self) -> usize {
+        0
+    }
+}

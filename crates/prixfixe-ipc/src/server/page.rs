@@ -1,0 +1,53 @@
+//! What the server shows all its clients.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use crate::layout::ServerPage;
+use crate::memory::{OwnWord, Region};
+use crate::spin::Crowd;
+use crate::sync::Ordering;
+use crate::sys::{Mapping, Sharing};
+use crate::wake::Sleeper;
+
+/// Writes the server's page.
+pub(super) struct ServerPageWriter {
+    pub(super) memory: OwnedFd,
+    pub(super) len: usize,
+    /// Announces the sleep of the server.
+    pub(super) sleeper: Sleeper,
+    advice: OwnWord,
+    advised: u64,
+}
+
+impl ServerPageWriter {
+    pub(super) fn new(crowd: Crowd) -> io::Result<Self> {
+        let len = ServerPage::HEADER;
+        let (mapping, memory) = Mapping::create("prixfixe-ipc-server", len, Sharing::PeerReads)?;
+        let region = Region::new(mapping);
+        let mut page = Self {
+            memory,
+            len,
+            sleeper: Sleeper::new(OwnWord::at(&region, ServerPage::SLEEPING)),
+            advice: OwnWord::at(&region, ServerPage::ADVICE),
+            advised: 0,
+        };
+        page.advise(crowd, false);
+        Ok(page)
+    }
+
+    /// Tells clients how to wait and whether to leave hints. Writes only what is new: the line is
+    /// one that every client reads in every call.
+    pub(super) fn advise(&mut self, crowd: Crowd, hints: bool) {
+        let advice = u64::from(crowd.number()) << 8 | u64::from(hints);
+        if advice != self.advised {
+            self.advised = advice;
+            // Relaxed: advice.
+            self.advice.set(advice, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn count_wake(&mut self, _woken: bool) {}
+
+    pub(super) fn count_spin(&mut self, _found: bool) {}
+}

@@ -1,0 +1,344 @@
+//! The server's loop: look for work, do a bounded part of it, and sleep when there is none.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+
+use super::channels::Channel;
+use super::config::ServerConfig;
+use super::control::Token;
+use super::domains::Domains;
+use super::events::{DropReason, ServerEvent};
+use super::execution::{Execution, Start, Started};
+use super::links::{Link, LinkState, LinkWake};
+use super::page::ServerPageWriter;
+use super::{Stopper, execution::Answer};
+use crate::ring::Corrupt;
+use crate::spin::{self, Crowd, Luck};
+use crate::sys::{self, Events, Listener, Poller, Trigger};
+
+/// Calls of one channel that are served before the next channel has its turn.
+const CALLS_PER_TURN: u32 = 32;
+/// Channels up to which looking at each is cheaper than keeping hints.
+const SWEEP_LIMIT: usize = 64;
+/// Rounds after which every channel is looked at, whatever the hints say.
+const SWEEP_EVERY: u64 = 16;
+/// How long connections may wait for attention while calls keep the server busy.
+const CONTROL_EVERY: Duration = Duration::from_millis(1);
+/// Rounds between two looks at the clock, when they are short.
+const ROUNDS_PER_CLOCK: u64 = 16;
+/// Calls after which a round is not short.
+const LONG_ROUND: u32 = 64;
+/// Calls after which the clients that made them are counted.
+const CALLS_PER_WINDOW: u32 = 256;
+
+/// A server at work.
+pub(super) struct Core<E> {
+    pub(super) listener: Listener,
+    pub(super) config: ServerConfig,
+    pub(super) stop: Stopper,
+    pub(super) execution: E,
+    pub(super) poller: Poller,
+    pub(super) events: Events,
+    pub(super) page: ServerPageWriter,
+    pub(super) domains: Domains,
+    pub(super) links: Slab<Link>,
+    /// Those that have not said hello yet.
+    pub(super) greeting: Vec<usize>,
+    pub(super) channels: Slab<Channel>,
+    pub(super) generation: u64,
+    /// A descriptor to give up when there is no other, so that a client can be told why.
+    pub(super) spare: Option<OwnedFd>,
+    /// Channels to be looked at in this round.
+    ready: Vec<usize>,
+    /// Links to be dropped after this round.
+    doomed: Vec<(usize, DropReason)>,
+    /// As many calls run as may.
+    full: bool,
+    rounds: u64,
+    last_control: Instant,
+    luck: Luck,
+    window: Window,
+}
+
+/// Who was active of late.
+struct Window {
+    number: u64,
+    calls: u32,
+    links: usize,
+    crowd: Crowd,
+    processors: usize,
+}
+
+impl<E: Execution> Core<E> {
+    pub(super) fn new(
+        listener: Listener,
+        config: ServerConfig,
+        stop: Stopper,
+        execution: E,
+    ) -> io::Result<Self> {
+        let poller = Poller::new()?;
+        poller.add(&listener, Token::Listener.to_number(), Trigger::Level)?;
+        poller.add(stop.bell(), Token::Stop.to_number(), Trigger::Edge)?;
+        let processors = sys::processors();
+        let crowd = Crowd::of(1, processors);
+        let page = ServerPageWriter::new(crowd)?;
+        Ok(Self {
+            spare: Some(page.memory.try_clone()?),
+            page,
+            domains: Domains::new(config.trust_domains, config.max_channels),
+            listener,
+            config,
+            stop,
+            execution,
+            poller,
+            events: Events::new(),
+            links: Slab::new(),
+            greeting: Vec::new(),
+            channels: Slab::new(),
+            generation: 0,
+            ready: Vec::new(),
+            doomed: Vec::new(),
+            full: false,
+            rounds: 0,
+            last_control: Instant::now(),
+            luck: Luck::default(),
+            window: Window {
+                number: 1,
+                calls: 0,
+                links: 0,
+                crowd,
+                processors,
+            },
+        })
+    }
+
+    /// Serves until stopped.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        while !self.stop.is_stopping() {
+            let served = self.round();
+            self.drop_doomed();
+            if served == 0 {
+                self.wait()?;
+            } else if served > LONG_ROUND || self.rounds.is_multiple_of(ROUNDS_PER_CLOCK) {
+                let now = Instant::now();
+                if now.duration_since(self.last_control) >= CONTROL_EVERY {
+                    self.attend_connections(Some(Duration::ZERO))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives every channel that asks a turn. Returns how many calls were served.
+    fn round(&mut self) -> u32 {
+        self.rounds += 1;
+        let mut served = self.answer_finished();
+        if self.full {
+            return served;
+        }
+        self.find_ready();
+        let mut ready = std::mem::take(&mut self.ready);
+        for channel in ready.drain(..) {
+            match self.turn(channel) {
+                Ok(calls) => served += calls,
+                Err(corrupt) => {
+                    if let Some(channel) = self.channels.get(channel) {
+                        self.doomed
+                            .push((channel.link, DropReason::Corrupt(corrupt)));
+                    }
+                }
+            }
+        }
+        self.ready = ready;
+        self.count(served);
+        served
+    }
+
+    /// Collects the channels that may have something to take.
+    fn find_ready(&mut self) {
+        let hinted = self.hints_wanted() && !self.rounds.is_multiple_of(SWEEP_EVERY);
+        let ready = &mut self.ready;
+        if hinted {
+            self.domains.take_hints(|channel| ready.push(channel));
+            return;
+        }
+        for (index, channel) in &self.channels {
+            if channel.looks_ready() {
+                ready.push(index);
+            }
+        }
+    }
+
+    /// Serves up to [`CALLS_PER_TURN`] calls of one channel.
+    fn turn(&mut self, index: usize) -> Result<u32, Corrupt> {
+        let Some(channel) = self.channels.get_mut(index) else {
+            return Ok(0);
+        };
+        let Some(link) = self.links.get_mut(channel.link) else {
+            return Ok(0);
+        };
+        let mut wake = match &mut link.state {
+            LinkState::Serving { wake, .. } => wake.as_mut(),
+            LinkState::Greeting { .. } | LinkState::Observing => None,
+        };
+        let mut served = 0;
+        while served < CALLS_PER_TURN {
+            let Some(waiting) = channel.next()? else {
+                break;
+            };
+            let Some(room) = self.execution.room(waiting.payload.length) else {
+                self.full = true;
+                break;
+            };
+            served += 1;
+            if let Some(ticket) = channel.take(index, &waiting, room) {
+                let started = self.execution.start(Start {
+                    header: &waiting.header,
+                    client: link.identity,
+                    limit: waiting.limit as usize,
+                    ticket,
+                });
+                match started {
+                    Started::Answered(answer) => channel.answer(ticket, &answer),
+                    Started::Running => continue,
+                }
+            }
+            let woken = channel.wake(wake.as_deref_mut());
+            self.page.count_wake(woken);
+        }
+        if served > 0 {
+            channel.publish_head();
+            if link.active_in != self.window.number {
+                link.active_in = self.window.number;
+                self.window.links += 1;
+            }
+        }
+        Ok(served)
+    }
+
+    /// Answers calls that ran and are over.
+    fn answer_finished(&mut self) -> u32 {
+        let mut answered = 0;
+        while let Some(finished) = self.execution.next_finished() {
+            answered += 1;
+            let ticket = finished.ticket;
+            let Some(channel) = self.channels.get_mut(ticket.channel) else {
+                continue;
+            };
+            if channel.generation != ticket.generation {
+                continue;
+            }
+            let answer: &Answer<'_> = &finished.answer;
+            channel.answer(ticket, answer);
+            let wake = self.links.get_mut(channel.link).and_then(link_wake);
+            let woken = channel.wake(wake);
+            self.page.count_wake(woken);
+        }
+        if answered > 0 {
+            self.full = false;
+        }
+        answered
+    }
+
+    /// Looks for a while, then sleeps until somebody rings.
+    fn wait(&mut self) -> io::Result<()> {
+        if self.luck.worth_a_try() {
+            let mut looks = 0_u64;
+            let found = spin::await_work(self.window.crowd, || {
+                looks += 1;
+                self.may_have_work(looks)
+            });
+            self.page.count_spin(found);
+            if found {
+                self.luck.won();
+                return Ok(());
+            }
+            self.luck.lost();
+        }
+        self.page.sleeper.announce();
+        if self.has_work() || self.stop.is_stopping() {
+            self.page.sleeper.withdraw();
+            return Ok(());
+        }
+        let timeout = self.greeting_timeout();
+        self.attend_connections(timeout)
+    }
+
+    /// Waits for connections or a ring, for `timeout` at most, and then says that it is awake.
+    fn attend_connections(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let waited = self.poller.wait(&mut self.events, timeout);
+        self.page.sleeper.withdraw();
+        waited?;
+        self.last_control = Instant::now();
+        self.control();
+        self.drop_doomed();
+        Ok(())
+    }
+
+    /// What a server that spins looks at: little, most of the time.
+    fn may_have_work(&self, looks: u64) -> bool {
+        if self.hints_wanted() && !looks.is_multiple_of(SWEEP_EVERY) {
+            return self.execution.looks_ready() || (!self.full && self.domains.any_hint());
+        }
+        self.has_work()
+    }
+
+    /// Whether anything at all is to be done, whatever the hints say.
+    fn has_work(&self) -> bool {
+        self.execution.looks_ready()
+            || (!self.full
+                && self
+                    .channels
+                    .iter()
+                    .any(|(_, channel)| channel.looks_ready()))
+    }
+
+    fn hints_wanted(&self) -> bool {
+        self.channels.len() > SWEEP_LIMIT
+    }
+
+    /// Counts what was served, and now and then who was active.
+    fn count(&mut self, served: u32) {
+        self.window.calls += served;
+        if self.window.calls >= CALLS_PER_WINDOW {
+            self.window.crowd = Crowd::of(self.window.links, self.window.processors);
+            self.window.number += 1;
+            self.window.calls = 0;
+            self.window.links = 0;
+            self.advise();
+        }
+    }
+
+    /// Tells the clients how to wait and whether to leave hints.
+    pub(super) fn advise(&mut self) {
+        let hints = self.hints_wanted();
+        self.page.advise(self.window.crowd, hints);
+    }
+
+    /// Marks a link to be dropped once nothing refers to it.
+    pub(super) fn doom(&mut self, link: usize, reason: DropReason) {
+        self.doomed.push((link, reason));
+    }
+
+    fn drop_doomed(&mut self) {
+        while let Some((link, reason)) = self.doomed.pop() {
+            self.drop_link(link, reason);
+        }
+    }
+
+    pub(super) fn tell(&self, event: &ServerEvent) {
+        if let Some(listener) = &self.config.on_event {
+            listener(event);
+        }
+    }
+}
+
+fn link_wake(link: &mut Link) -> Option<&mut LinkWake> {
+    match &mut link.state {
+        LinkState::Serving { wake, .. } => wake.as_mut(),
+        LinkState::Greeting { .. } | LinkState::Observing => None,
+    }
+}
