@@ -127,10 +127,14 @@ impl Stop {
         std::thread::Builder::new().spawn(move || {
             // A sleep that fails ends the run early, which its duration shows.
             let _ = clock::sleep_until(instant);
-            // Relaxed: nothing else is published with it.
-            set.0.store(true, Ordering::Relaxed);
+            set.set();
         })?;
         Ok(stop)
+    }
+
+    fn set(&self) {
+        // Relaxed: nothing else is published with it.
+        self.0.store(true, Ordering::Relaxed);
     }
 
     fn is_set(&self) -> bool {
@@ -156,6 +160,9 @@ mod tests {
         most: usize,
         altered_call: Option<usize>,
         sent: usize,
+        /// The run is over once that many were sent.
+        stop_after: usize,
+        stop: Stop,
     }
 
     impl Link for Loopback {
@@ -165,6 +172,9 @@ mod tests {
                 reply[500] ^= 4;
             }
             self.sent += 1;
+            if self.sent == self.stop_after {
+                self.stop.set();
+            }
             self.replies.push_back(reply);
             self.most = self.most.max(self.replies.len());
             Ok(())
@@ -176,13 +186,20 @@ mod tests {
         }
     }
 
-    fn driven(in_flight: u64, altered_call: Option<usize>) -> (Loopback, Result<Tally, CallError>) {
+    fn driven(
+        in_flight: u64,
+        altered_call: Option<usize>,
+        stop_after: usize,
+    ) -> (Loopback, Result<Tally, CallError>) {
+        let stop = Stop::never();
         let mut link = Loopback {
             server: Answerer::new(1024, Content::Made, Faults::default()),
             replies: VecDeque::new(),
             most: 0,
             altered_call,
             sent: 0,
+            stop_after,
+            stop: stop.clone(),
         };
         let plan = Plan {
             start: clock::now(),
@@ -190,7 +207,7 @@ mod tests {
             most_calls: 100,
             interval: None,
             clock: Clock::Every,
-            stop: Stop::never(),
+            stop,
         };
         let mut caller = Caller::new(3, 1024, Content::Made);
         let runtime = crate::setting::Runtime::Current.build().unwrap();
@@ -201,7 +218,7 @@ mod tests {
     #[test]
     fn the_window_is_kept_full_and_every_call_is_counted() {
         for in_flight in [1, 7, 32] {
-            let (link, result) = driven(in_flight, None);
+            let (link, result) = driven(in_flight, None, usize::MAX);
             assert_eq!(link.most as u64, in_flight);
             assert_eq!(link.sent, 100);
             assert_eq!(result.unwrap().calls(), 100);
@@ -210,16 +227,18 @@ mod tests {
 
     #[test]
     fn a_deliberately_altered_reply_ends_the_run() {
-        let (_, result) = driven(4, Some(57));
+        let (_, result) = driven(4, Some(57), usize::MAX);
         let shown = result.map(|tally| tally.calls()).unwrap_err().to_string();
         assert_eq!(shown, "client 3 got an altered reply to call 1057");
     }
 
     #[test]
     fn a_set_stop_lets_what_is_in_flight_finish() {
-        let stop = Stop::at(Nanos(0)).unwrap();
-        while !stop.is_set() {
-            std::thread::yield_now();
+        for in_flight in [1, 4] {
+            let (link, result) = driven(in_flight, None, 10);
+            assert_eq!(link.sent, 10);
+            assert!(link.replies.is_empty());
+            assert_eq!(result.unwrap().calls(), 10);
         }
     }
 }

@@ -162,7 +162,8 @@ impl Row {
             name,
             clients: setting.clients,
             layout: setting.layout,
-            runtime: setting.peer.supports().tokio.then_some(setting.runtime),
+            runtime: (setting.peer.supports().tokio || setting.layout == Layout::Async)
+                .then_some(setting.runtime),
             payload: setting.payload,
             in_flight: setting.in_flight,
             calls,

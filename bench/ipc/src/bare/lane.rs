@@ -211,6 +211,10 @@ mod tests {
         shape.lanes(&Arc::new(memory), 1)
     }
 
+    fn message(position: u32) -> [u8; 100] {
+        [position.to_le_bytes()[0]; 100]
+    }
+
     #[test]
     fn messages_come_in_order_also_where_positions_wrap() {
         let lane = lanes(3).requests;
@@ -218,12 +222,12 @@ mod tests {
         lane.publish(start);
         for position in (0..12).map(|step| start.wrapping_add(step)) {
             assert!(!lane.has(position));
-            lane.put(position, &[position as u8; 100]);
+            lane.put(position, &message(position));
             lane.publish(position.wrapping_add(1));
             assert!(lane.has(position));
             let mut seen = [0; 100];
             lane.take(position, &mut seen);
-            assert_eq!(seen, [position as u8; 100]);
+            assert_eq!(seen, message(position));
         }
     }
 
@@ -236,15 +240,15 @@ mod tests {
             .map(|client| shape.lanes(&memory, client))
             .flat_map(|pair| [pair.requests, pair.replies])
             .collect();
-        for (index, lane) in all.iter().enumerate() {
+        for (number, lane) in (0..).zip(&all) {
             for position in 0..4 {
-                lane.put(position, &[index as u8; 1000]);
+                lane.put(position, &[number; 1000]);
             }
         }
-        for (index, lane) in all.iter().enumerate() {
+        for (number, lane) in (0..).zip(&all) {
             let mut seen = [0; 1000];
             lane.take(3, &mut seen);
-            assert_eq!(seen, [index as u8; 1000]);
+            assert_eq!(seen, [number; 1000]);
             assert!(!lane.has(0));
         }
     }
