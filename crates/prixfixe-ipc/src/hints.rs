@@ -52,16 +52,21 @@ impl Hints {
         channels.div_ceil(BITS) * WORD
     }
 
+    /// Words that hold the first `channels` bits, as far as there are any.
+    fn count(&self, channels: usize) -> usize {
+        channels.div_ceil(BITS).min(self.words.len() / WORD)
+    }
+
     /// Whether any bit of the first `channels` is set: loads, and no promise.
     pub(crate) fn any(&self, channels: usize) -> bool {
         // Relaxed: only a hint.
-        (0..channels.div_ceil(BITS))
+        (0..self.count(channels))
             .any(|index| self.words.word(index * WORD).load(Ordering::Relaxed) != 0)
     }
 
     /// Takes all bits of the first `channels` and names each that was set.
     pub(crate) fn take(&self, channels: usize, mut found: impl FnMut(usize)) {
-        for index in 0..channels.div_ceil(BITS) {
+        for index in 0..self.count(channels) {
             let word = self.words.word(index * WORD);
             // Relaxed: only to spare the exchange; what is missed here is found at the next look.
             if word.load(Ordering::Relaxed) == 0 {

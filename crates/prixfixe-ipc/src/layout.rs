@@ -107,18 +107,23 @@ impl ChannelSizes {
 
     /// The most octets that the content of a request may have.
     pub(crate) const fn max_request_content(self) -> u32 {
-        self.max_payload + ((REQUEST_HEADER_WORDS + MAX_EXTENSION_WORDS) * 8) as u32
+        self.max_payload + octets(REQUEST_HEADER_WORDS + MAX_EXTENSION_WORDS)
     }
 
     /// The most octets that the content of a reply may have.
     pub(crate) const fn max_reply_content(self) -> u32 {
-        self.max_payload + ((REPLY_HEADER_WORDS + MAX_EXTENSION_WORDS) * 8) as u32
+        self.max_payload + octets(REPLY_HEADER_WORDS + MAX_EXTENSION_WORDS)
     }
 
     /// Octets of the ring that a reply of `payload` octets takes up.
     pub(crate) const fn reply_size(payload: u32) -> u64 {
         record_size(REPLY_HEADER_WORDS * 8 + payload as usize)
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a handful of words")]
+const fn octets(words: usize) -> u32 {
+    (words * 8) as u32
 }
 
 impl Default for ChannelSizes {

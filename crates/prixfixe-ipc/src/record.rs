@@ -40,8 +40,8 @@ impl RequestHeader {
             self.call,
             slot_word(self.slot),
             self.timeout_ns,
-            self.caller_id as u64,
-            (self.caller_id >> 64) as u64,
+            low_word(self.caller_id),
+            low_word(self.caller_id >> 64),
             self.message_type as u64 | (self.reply_limit as u64) << 32,
             self.reply_head,
         ]
@@ -81,7 +81,8 @@ pub(crate) const fn slot_word(slot: u16) -> u64 {
 }
 
 const fn slot_of(word: u64) -> u16 {
-    (word >> 16) as u16
+    let [_, _, low, high, ..] = word.to_le_bytes();
+    u16::from_le_bytes([low, high])
 }
 
 /// What a reply says of itself.
@@ -133,7 +134,7 @@ impl ReplyHeader {
             ending: Ending::from_number(ending).ok_or(Corrupt::Header)?,
             request_head: word(1),
             message_type: low(last),
-            slot: high(last) as u16,
+            slot: slot_of(last >> 16),
         };
         Ok((header, payload))
     }
@@ -184,8 +185,14 @@ impl Payload {
     }
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is meant")]
 const fn low(word: u64) -> u32 {
     word as u32
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is meant")]
+const fn low_word(wide: u128) -> u64 {
+    wide as u64
 }
 
 const fn high(word: u64) -> u32 {

@@ -38,7 +38,10 @@ impl Sleeper {
 
     /// Says that it is awake, which the other side may learn late.
     pub(crate) fn withdraw(&mut self) {
-        self.epoch += self.epoch & 1;
+        if self.epoch & 1 == 0 {
+            return;
+        }
+        self.epoch += 1;
         // Relaxed: who reads the old value wakes somebody who is awake, which does no harm.
         self.word.set(self.epoch, Ordering::Relaxed);
     }

@@ -37,7 +37,6 @@ pub(crate) struct Reply {
     payload: Payload,
     pub(crate) slot: u16,
     pub(crate) ending: Ending,
-    pub(crate) message_type: u32,
 }
 
 impl Channel {
@@ -118,7 +117,6 @@ impl Channel {
                     payload,
                     slot: header.slot,
                     ending: header.ending,
-                    message_type: header.message_type,
                 }));
             }
             self.replies.advance(&record);

@@ -1,7 +1,7 @@
 //! A client process's connection to a server: the control socket, and what comes with it.
 
 use std::os::fd::OwnedFd;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::channel::Channel;
@@ -29,7 +29,7 @@ pub(crate) struct Link {
     doorbell: Doorbell,
     limits: ChannelSizes,
     /// Held while a channel is asked for, so that answers meet their questions. Never during a call.
-    opening: Mutex<()>,
+    opening: Mutex<Conversation>,
 }
 
 /// What an asynchronous process has beside the link.
@@ -37,6 +37,14 @@ pub(crate) struct AsyncWake {
     /// Its first words are the announcement of sleep.
     pub(crate) page: Region,
     pub(crate) receiver: WakeReceiver,
+}
+
+/// Whether the control socket can still be asked things.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Conversation {
+    InOrder,
+    /// An answer did not come, or was wrong: the next one might be the answer to that question.
+    Broken,
 }
 
 /// A channel together with what is needed to ring for it.
@@ -153,7 +161,7 @@ impl Link {
             doorbell,
             limits,
             socket,
-            opening: Mutex::new(()),
+            opening: Mutex::new(Conversation::InOrder),
         };
         Ok((link, wake))
     }
@@ -169,8 +177,23 @@ impl Link {
         sizes: ChannelSizes,
         deadline: Instant,
     ) -> Result<OpenedChannel, ConnectError> {
-        // Nothing behind the lock can be left half done: a poisoned one is as good as any.
-        let _one_at_a_time = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        // A thread that panicked in there has broken the conversation.
+        let mut conversation = self.opening.lock().map_err(|_| ConnectError::NoAnswer)?;
+        if *conversation == Conversation::Broken {
+            return Err(ConnectError::NoAnswer);
+        }
+        let opened = self.ask_for_channel(sizes, deadline);
+        if !matches!(opened, Ok(_) | Err(ConnectError::Refused(_))) {
+            *conversation = Conversation::Broken;
+        }
+        opened
+    }
+
+    fn ask_for_channel(
+        &self,
+        sizes: ChannelSizes,
+        deadline: Instant,
+    ) -> Result<OpenedChannel, ConnectError> {
         send(&self.socket, ClientMessage::Open { sizes })?;
         let (answer, descriptors) = receive(&self.socket, deadline)?;
         let ServerMessage::Opened {
@@ -213,7 +236,8 @@ impl Link {
     /// How many look for work, in the server's view.
     pub(crate) fn crowd(&self) -> Crowd {
         // Relaxed: advice.
-        Crowd::from_number((self.advice.read(Ordering::Relaxed) >> 8) as u8)
+        let [_, crowd, ..] = self.advice.read(Ordering::Relaxed).to_le_bytes();
+        Crowd::from_number(crowd)
     }
 
     /// Tells the server that there is work, if it sleeps. To be called after a request was published.
@@ -238,7 +262,11 @@ impl Link {
 
     /// Whether new channels can be had over it: a system call.
     pub(crate) fn is_usable(&self) -> bool {
-        !self.is_forked() && !self.is_gone()
+        let in_order = || {
+            let conversation = self.opening.lock();
+            conversation.is_ok_and(|conversation| *conversation == Conversation::InOrder)
+        };
+        !self.is_forked() && !self.is_gone() && in_order()
     }
 
     /// Whether the server has hung up: a system call.

@@ -1,9 +1,11 @@
 //! Many calls in flight from one thread.
 
+use std::time::{Duration, Instant};
+
 use super::ClientStatistics;
 use super::channel::SendFailure;
 use super::connector::Connection;
-use super::wait::{Deadline, Waited};
+use super::wait::{Deadline, Waited, after};
 use crate::call::{Call, DEFAULT_TIMEOUT};
 use crate::outcome::{Cause, Executed, Outcome};
 
@@ -15,12 +17,21 @@ use crate::outcome::{Cause, Executed, Outcome};
 pub struct Pipeline<'c> {
     connection: &'c mut Connection,
     statistics: &'c mut ClientStatistics,
-    /// The caller's name for the call in each slot.
-    names: Vec<u64>,
+    /// The call in each slot.
+    calls: Vec<Submitted>,
     next_name: u64,
     rang: bool,
     /// The server has gone: what is open is ended one by one.
     over: Option<Cause>,
+}
+
+/// A call in flight.
+#[derive(Clone, Copy)]
+struct Submitted {
+    name: CallId,
+    timeout: Duration,
+    /// Known once somebody had to wait: a call that ends at once never pays for reading the clock.
+    until: Option<Instant>,
 }
 
 /// Which call an outcome belongs to; unique within its pipeline.
@@ -49,7 +60,7 @@ impl<'c> Pipeline<'c> {
     ) -> Self {
         let slots = usize::from(connection.channel().sizes().max_in_flight());
         Self {
-            names: vec![0; slots],
+            calls: vec![Submitted::NONE; slots],
             connection,
             statistics,
             next_name: 0,
@@ -70,19 +81,24 @@ impl<'c> Pipeline<'c> {
         if let Some(cause) = self.over {
             return Err(SubmitError::Lost(cause));
         }
+        let call = call.into();
         let sent = self
             .connection
-            .send(&call.into(), reply_limit, self.statistics)
+            .send(&call, reply_limit, self.statistics)
             .map_err(|failure| match failure {
                 SendFailure::Full => SubmitError::Full,
                 SendFailure::TooLarge => SubmitError::TooLarge,
                 SendFailure::Corrupt(corrupt) => SubmitError::Lost(Cause::Corrupt(corrupt)),
             })?;
         self.rang |= sent.rang;
-        let name = self.next_name;
+        let name = CallId(self.next_name);
         self.next_name += 1;
-        self.names[usize::from(sent.slot)] = name;
-        Ok(CallId(name))
+        self.calls[usize::from(sent.slot)] = Submitted {
+            name,
+            timeout: call.timeout_value(),
+            until: None,
+        };
+        Ok(name)
     }
 
     /// Calls whose outcome was not received yet.
@@ -95,8 +111,8 @@ impl<'c> Pipeline<'c> {
         if self.over.is_none() {
             match self.connection.next_reply() {
                 Ok(Some(found)) => {
-                    let name = self.names[usize::from(found.slot)];
-                    return Some((CallId(name), self.connection.copy_reply(&found, reply)));
+                    let name = self.calls[usize::from(found.slot)].name;
+                    return Some((name, self.connection.copy_reply(&found, reply)));
                 }
                 Ok(None) => {
                     self.connection.ring(self.statistics);
@@ -108,38 +124,64 @@ impl<'c> Pipeline<'c> {
         self.end_one()
     }
 
-    /// The next outcome, waited for. `None` when nothing is in flight.
+    /// The next outcome, waited for: by the deadline of the first call whose time is over, at the
+    /// latest. `None` when nothing is in flight.
     pub fn receive(&mut self, reply: &mut [u8]) -> Option<(CallId, Outcome<usize>)> {
-        let mut deadline = Deadline::new(DEFAULT_TIMEOUT);
         loop {
             let received = self.try_receive(reply);
             if received.is_some() || self.in_flight() == 0 {
                 return received;
             }
+            let (slot, mut deadline) = self.first_to_end()?;
             let rang = std::mem::take(&mut self.rang);
-            if let Waited::Over(cause) = self.connection.wait(rang, &mut deadline, self.statistics)
-            {
-                // What was written before the server went away counts.
-                let last = self.try_receive(reply);
-                if last.is_some() {
-                    return last;
-                }
-                self.over = Some(cause);
+            let waited = self.connection.wait(rang, &mut deadline, self.statistics);
+            let Waited::Over(cause) = waited else {
+                continue;
+            };
+            // What was written before the time was over, or the server gone, counts.
+            let last = self.try_receive(reply);
+            if last.is_some() {
+                return last;
             }
+            if cause == Cause::Deadline {
+                let name = self.calls[usize::from(slot)].name;
+                let executed = self.connection.give_up(slot);
+                return Some((name, Outcome::failed(cause, executed)));
+            }
+            self.over = Some(cause);
         }
+    }
+
+    /// The open call whose time is over first.
+    fn first_to_end(&mut self) -> Option<(u16, Deadline)> {
+        let now = Instant::now();
+        let calls = &mut self.calls;
+        let open = self.connection.channel().open_slots();
+        let ends = open.map(|slot| (calls[usize::from(slot)].ends(now), slot));
+        let (at, slot) = ends.min()?;
+        Some((slot, Deadline::at_instant(at)))
     }
 
     /// Ends one of the open calls for the reason that all of them end.
     fn end_one(&mut self) -> Option<(CallId, Outcome<usize>)> {
         let cause = self.over?;
         let slot = self.connection.channel().open_slots().next()?;
-        let name = self.names[usize::from(slot)];
-        let outcome = if cause == Cause::Deadline {
-            Outcome::failed(cause, self.connection.give_up(slot))
-        } else {
-            self.connection.lose(slot, cause)
-        };
-        Some((CallId(name), outcome))
+        let name = self.calls[usize::from(slot)].name;
+        Some((name, self.connection.lose(slot, cause)))
+    }
+}
+
+impl Submitted {
+    const NONE: Self = Self {
+        name: CallId(0),
+        timeout: DEFAULT_TIMEOUT,
+        until: None,
+    };
+
+    /// When its time is over, counted from the first time that somebody had to wait for it.
+    fn ends(&mut self, now: Instant) -> Instant {
+        let timeout = self.timeout;
+        *self.until.get_or_insert_with(|| after(now, timeout))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::ring::Corrupt;
 
 /// The calls of one channel, in a table made when it was opened.
 pub(crate) struct Slots {
-    slots: Box<[Slot]>,
+    table: Box<[Slot]>,
     free: Vec<u16>,
     open: usize,
 }
@@ -43,7 +43,7 @@ pub(crate) enum Addressee {
 impl Slots {
     pub(crate) fn new(count: u16) -> Self {
         Self {
-            slots: vec![Slot::Free; usize::from(count)].into(),
+            table: vec![Slot::Free; usize::from(count)].into(),
             free: (0..count).rev().collect(),
             open: 0,
         }
@@ -57,14 +57,14 @@ impl Slots {
     /// Puts a call that was sent into the slot that [`Slots::next`] gave.
     pub(crate) fn send(&mut self, sent: Sent) {
         if let Some(slot) = self.free.pop() {
-            self.slots[usize::from(slot)] = Slot::Open(sent);
+            self.table[usize::from(slot)] = Slot::Open(sent);
             self.open += 1;
         }
     }
 
     /// Ends the call in `slot`, for which a reply came.
     pub(crate) fn reply(&mut self, slot: u16, call: u64) -> Result<Addressee, Corrupt> {
-        let place = self.slots.get_mut(usize::from(slot)).ok_or(Corrupt::Call)?;
+        let place = self.table.get_mut(usize::from(slot)).ok_or(Corrupt::Call)?;
         let addressee = match *place {
             Slot::Open(sent) if sent.call == call => {
                 self.open -= 1;
@@ -80,7 +80,7 @@ impl Slots {
 
     /// The caller of the call in `slot` gives up. Returns what is needed to take the call back.
     pub(crate) fn give_up(&mut self, slot: u16) -> Option<Sent> {
-        let place = self.slots.get_mut(usize::from(slot))?;
+        let place = self.table.get_mut(usize::from(slot))?;
         let Slot::Open(sent) = *place else {
             return None;
         };
@@ -96,13 +96,13 @@ impl Slots {
 
     /// Calls that the server has not ended, whether somebody waits for them or not.
     pub(crate) fn unended(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.table.len() - self.free.len()
     }
 
     /// The slots of the calls that somebody waits for.
     pub(crate) fn open_slots(&self) -> impl Iterator<Item = u16> + '_ {
         (0..)
-            .zip(&self.slots)
+            .zip(&self.table)
             .filter_map(|(slot, state)| match state {
                 Slot::Open(_) => Some(slot),
                 Slot::Free | Slot::Abandoned(_) => None,

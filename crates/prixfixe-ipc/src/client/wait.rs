@@ -38,11 +38,16 @@ impl Deadline {
 
     pub(super) fn at(&mut self) -> Instant {
         let timeout = self.timeout;
-        *self.at.get_or_insert_with(|| {
-            let now = Instant::now();
-            // A deadline beyond what the clock can name is as good as a year.
-            now.checked_add(timeout).unwrap_or(now + YEAR)
-        })
+        *self
+            .at
+            .get_or_insert_with(|| after(Instant::now(), timeout))
+    }
+
+    pub(super) fn at_instant(at: Instant) -> Self {
+        Self {
+            timeout: Duration::ZERO,
+            at: Some(at),
+        }
     }
 
     pub(super) fn passed(&mut self) -> bool {
@@ -52,6 +57,11 @@ impl Deadline {
     fn left(&mut self) -> Duration {
         self.at().saturating_duration_since(Instant::now())
     }
+}
+
+/// The time `timeout` after `now`; one beyond what the clock can name is as good as a year.
+pub(super) fn after(now: Instant, timeout: Duration) -> Instant {
+    now.checked_add(timeout).unwrap_or(now + YEAR)
 }
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -92,7 +102,7 @@ pub(super) fn await_reply(
         statistics.sleeps += 1;
         // The low half of the tail. Between our look and the sleep it would have to move by exactly
         // 4 GiB to be missed, and no ring and no number of calls in flight is that large.
-        let slept = sys::wait_on(tail.low_half(), seen as u32, Some(left.min(LONGEST_SLEEP)));
+        let slept = sys::wait_on(tail.low_half(), low_half(seen), Some(left.min(LONGEST_SLEEP)));
         sleeper.withdraw();
         let timed_out = slept == WaitResult::TimedOut;
         if tail.read(Ordering::Relaxed) != seen {
@@ -106,4 +116,9 @@ pub(super) fn await_reply(
             statistics.rang_again += u64::from(link.ring_again(bell));
         }
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the half that a futex can hold")]
+const fn low_half(word: u64) -> u32 {
+    word as u32
 }

@@ -38,14 +38,9 @@ pub(super) unsafe fn into_shared(to: NonNull<AtomicU64>, bytes: &[u8]) {
 /// `from` is aligned to a word, and as many words as `bytes` need may be read there.
 pub(super) unsafe fn out_of_shared(from: NonNull<AtomicU64>, bytes: &mut [u8]) {
     let blocks = bytes.len() / BLOCK;
+    let (to, start) = (bytes.as_mut_ptr(), from.as_ptr().cast_const().cast());
     // SAFETY: `blocks` whole blocks lie within `bytes` and, by the caller's promise, within `from`.
-    unsafe {
-        copy_blocks(
-            bytes.as_mut_ptr(),
-            from.as_ptr().cast_const().cast(),
-            blocks,
-        )
-    };
+    unsafe { copy_blocks(to, start, blocks) };
     let done = blocks * BLOCK;
     for (index, chunk) in bytes[done..].chunks_mut(WORD).enumerate() {
         // SAFETY: this word is one of those that the bytes need, and it is aligned.

@@ -12,7 +12,8 @@ use crate::sys::Mapping;
 pub(crate) struct Region {
     start: NonNull<AtomicU64>,
     len: usize,
-    _mapping: Arc<Mapping>,
+    /// Keeps the memory mapped.
+    mapping: Arc<Mapping>,
 }
 
 // SAFETY: the memory is only reached through atomics and the copies of `copy`, which are sound from
@@ -27,7 +28,7 @@ impl Region {
         Self {
             start: mapping.base().cast(),
             len: mapping.len(),
-            _mapping: Arc::new(mapping),
+            mapping: Arc::new(mapping),
         }
     }
 
@@ -49,7 +50,7 @@ impl Region {
             // SAFETY: `offset` lies within the mapping, as was just checked.
             start: unsafe { self.start.byte_add(offset) },
             len,
-            _mapping: Arc::clone(&self._mapping),
+            mapping: Arc::clone(&self.mapping),
         }
     }
 

@@ -31,8 +31,11 @@ pub struct ServerConfig {
     pub max_handshakes: usize,
     /// How long a handshake may take.
     pub handshake_timeout: Duration,
-    pub(super) on_event: Option<Arc<dyn Fn(&ServerEvent) + Send + Sync>>,
+    pub(super) on_event: Option<Listener>,
 }
+
+/// Whom a server tells what happens.
+pub(super) type Listener = Arc<dyn Fn(&ServerEvent) + Send + Sync>;
 
 /// Who can take away or waste the wake-ups of whom.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -404,7 +404,8 @@ fn send(
     match socket.send(&message.encode(), descriptors) {
         Ok(()) => Ok(()),
         Err(SendFailure::Full) => Err(DropReason::Unread),
-        Err(SendFailure::Gone) => Err(DropReason::HungUp),
-        Err(SendFailure::Descriptors(_) | SendFailure::Other(_)) => Err(DropReason::HungUp),
+        Err(SendFailure::Gone | SendFailure::Descriptors(_) | SendFailure::Other(_)) => {
+            Err(DropReason::HungUp)
+        }
     }
 }
