@@ -1,4 +1,36 @@
 //! Request and reply between processes of one machine over shared memory.
+//!
+//! A [`Server`] listens on a Unix socket, over which it hands each client a pair of rings in shared
+//! memory; from then on calls travel through the rings and touch the kernel only to wake somebody who
+//! sleeps. Neither side trusts what the other writes, and every call ends in an [`Outcome`] that says
+//! whether it may have been executed, whoever dies.
+//!
+//! ```
+//! use prixfixe_ipc::{Address, Client, Outcome, Reply, Request, Server, ServerConfig};
+//!
+//! let address = Address::abstract_name(format!("doc-{}", std::process::id()))?;
+//! let server = Server::bind(&address, ServerConfig::default())?;
+//! let _running = server.spawn(|request: Request<'_>, reply: &mut Reply<'_>| {
+//!     reply.write(b"you said ")?;
+//!     reply.write(request.payload())
+//! })?;
+//!
+//! let mut client = Client::connect(&address)?;
+//! assert_eq!(client.call(b"hello"), Outcome::Completed(&b"you said hello"[..]));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Where to look
+//! - A client that blocks: [`Client`], with many calls in flight: [`Pipeline`], many clients of one
+//!   process: [`Connector`].
+//! - What a call can ask for: [`Call`]; how it can end: [`Outcome`].
+//! - A server: [`Server`], [`Handler`], [`ServerConfig`]; what it tells: [`ServerEvent`].
+//! - The layout of everything shared, for another implementation: `docs/ipc.md` of the repository.
+//!
+//! # Safety
+//! Memory that another process may write is never behind a reference other than to an atomic word, and
+//! is copied before it is looked at. The module `memory` holds that argument, and every use of
+//! `unsafe` stands there or in `sys`.
 
 // Under loom only the protocols between threads are compiled: rings, wakes and claims.
 #[cfg(not(loom))]
@@ -18,6 +50,9 @@ mod layout;
 mod memory;
 #[cfg(not(loom))]
 mod outcome;
+#[cfg(all(feature = "fuzzing", not(loom)))]
+#[doc(hidden)]
+pub mod raw_peer;
 #[cfg(not(loom))]
 mod record;
 mod ring;
