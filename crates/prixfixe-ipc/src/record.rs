@@ -54,17 +54,17 @@ impl RequestHeader {
             return Err(Corrupt::Header);
         }
         let payload = Payload::after(record, REQUEST_HEADER_WORDS, extension)?;
-        let word = |index| ring.content_word(record, index);
-        let sizes = word(5);
+        let [call, cancel, timeout_ns, id_low, id_high, sizes, reply_head] =
+            ring.content_words(record).ok_or(Corrupt::Length)?;
         let header = Self {
-            call: word(0),
-            timeout_ns: word(2),
-            caller_id: u128::from(word(3)) | u128::from(word(4)) << 64,
+            call,
+            timeout_ns,
+            caller_id: u128::from(id_low) | u128::from(id_high) << 64,
             message_type: low(sizes),
             reply_limit: high(sizes),
-            reply_head: word(6),
+            reply_head,
             priority,
-            slot: slot_of(word(CANCEL_INDEX)),
+            slot: slot_of(cancel),
         };
         Ok((header, payload))
     }
@@ -127,12 +127,11 @@ impl ReplyHeader {
             return Err(Corrupt::Header);
         }
         let payload = Payload::after(record, REPLY_HEADER_WORDS, extension)?;
-        let word = |index| ring.content_word(record, index);
-        let last = word(2);
+        let [call, request_head, last] = ring.content_words(record).ok_or(Corrupt::Length)?;
         let header = Self {
-            call: word(0),
+            call,
             ending: Ending::from_number(ending).ok_or(Corrupt::Header)?,
-            request_head: word(1),
+            request_head,
             message_type: low(last),
             slot: slot_of(last >> 16),
         };

@@ -43,6 +43,17 @@ impl Region {
         &self.words[self.first + offset / WORD]
     }
 
+    pub(crate) fn write_words(&self, offset: usize, words: &[u64]) {
+        for (index, word) in words.iter().enumerate() {
+            self.word(offset + index * WORD)
+                .store(*word, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn read_words<const N: usize>(&self, offset: usize) -> [u64; N] {
+        std::array::from_fn(|index| self.word(offset + index * WORD).load(Ordering::Relaxed))
+    }
+
     pub(crate) fn copy_in(&self, offset: usize, bytes: &[u8]) {
         for (index, chunk) in bytes.chunks(WORD).enumerate() {
             let mut word = [0; WORD];

@@ -2,7 +2,7 @@
 
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::{WORD, copy};
 use crate::sys::Mapping;
@@ -55,12 +55,37 @@ impl Region {
     }
 
     /// The word at `offset`.
+    #[inline]
     pub(crate) fn word(&self, offset: usize) -> &AtomicU64 {
         self.check(offset, WORD);
         // SAFETY: the word lies within the mapping and is aligned, both just checked; the mapping is
         // alive as long as `self`, cannot shrink, and memory shared with other processes may be
         // referred to as an atomic, since atomics expect to change at any time.
         unsafe { self.start.byte_add(offset).as_ref() }
+    }
+
+    /// Writes `words` from `offset` on, ordered by whatever publishes them.
+    #[inline]
+    pub(crate) fn write_words(&self, offset: usize, words: &[u64]) {
+        self.check(offset, words.len() * WORD);
+        for (index, word) in words.iter().enumerate() {
+            // SAFETY: all the words lie within the mapping, as was just checked; as in `word`.
+            let place = unsafe { self.start.byte_add(offset + index * WORD).as_ref() };
+            // Relaxed: the position published after them orders them.
+            place.store(*word, Ordering::Relaxed);
+        }
+    }
+
+    /// The `N` words from `offset` on, each read once.
+    #[inline]
+    pub(crate) fn read_words<const N: usize>(&self, offset: usize) -> [u64; N] {
+        self.check(offset, N * WORD);
+        std::array::from_fn(|index| {
+            // SAFETY: all the words lie within the mapping, as was just checked; as in `word`.
+            let place = unsafe { self.start.byte_add(offset + index * WORD).as_ref() };
+            // Relaxed: the position that was read before, with acquire, orders them.
+            place.load(Ordering::Relaxed)
+        })
     }
 
     /// The less significant half of the word at `offset`, as the address of a futex. Nobody loads or
@@ -79,6 +104,7 @@ impl Region {
 
     /// Copies `bytes` to `offset`, a multiple of [`WORD`]. The octets up to the next word are zeroed,
     /// so that nothing of what stood there before reaches the peer.
+    #[inline]
     pub(crate) fn copy_in(&self, offset: usize, bytes: &[u8]) {
         self.check(offset, bytes.len().next_multiple_of(WORD));
         // SAFETY: the words written lie within the mapping, as was just checked.
@@ -86,6 +112,7 @@ impl Region {
     }
 
     /// Copies the octets from `offset`, a multiple of [`WORD`], to `bytes`.
+    #[inline]
     pub(crate) fn copy_out(&self, offset: usize, bytes: &mut [u8]) {
         self.check(offset, bytes.len().next_multiple_of(WORD));
         // SAFETY: the words read lie within the mapping, as was just checked.

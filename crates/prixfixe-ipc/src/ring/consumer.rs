@@ -106,15 +106,23 @@ impl Consumer {
         }
     }
 
-    /// The word `index` words into the content of `record`; zero beyond its length.
+    /// The first words of the content of `record`, each read once. `None` when it is shorter.
+    #[inline]
+    pub(crate) fn content_words<const N: usize>(&self, record: &Record) -> Option<[u64; N]> {
+        if N * WORD > record.frame.length as usize {
+            return None;
+        }
+        let place = offset(record.position, self.capacity) + WORD;
+        Some(self.records.read_words(place))
+    }
+
+    /// The word `index` words into the content of `record`, which is longer, for one that is read
+    /// again on purpose.
     #[inline]
     pub(crate) fn content_word(&self, record: &Record, index: usize) -> u64 {
-        if (index + 1) * WORD > record.frame.length as usize {
-            return 0;
-        }
+        debug_assert!((index + 1) * WORD <= record.frame.length as usize);
         let place = offset(record.position, self.capacity) + WORD + index * WORD;
-        // Relaxed: ordered by the tail. A word that is read again on purpose, the cancel word, has
-        // a fence before that.
+        // Relaxed: ordered by the caller's fence.
         self.records.word(place).load(Ordering::Relaxed)
     }
 

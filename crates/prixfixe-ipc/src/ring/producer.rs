@@ -96,10 +96,8 @@ impl Producer {
         let position = self.tail;
         let offset = self.offset(position);
         let frame = Frame { length, kind, tags };
-        self.write_word(offset, frame.to_word());
-        for (index, word) in header.iter().enumerate() {
-            self.write_word(offset + WORD + index * WORD, *word);
-        }
+        self.records.write_words(offset, &[frame.to_word()]);
+        self.records.write_words(offset + WORD, header);
         self.records
             .copy_in(offset + WORD + header.len() * WORD, payload);
         self.tail = position + size;
@@ -150,14 +148,10 @@ impl Producer {
             kind: Kind::SKIP,
             tags: [0; 3],
         };
-        self.write_word(self.offset(self.tail), skip.to_word());
+        let offset = self.offset(self.tail);
+        self.records.write_words(offset, &[skip.to_word()]);
         self.tail += left_in_lap;
         Ok(())
-    }
-
-    fn write_word(&self, offset: usize, value: u64) {
-        // Relaxed: publishing orders it.
-        self.records.word(offset).store(value, Ordering::Relaxed);
     }
 
     fn offset(&self, position: u64) -> usize {
