@@ -60,6 +60,8 @@ mod ring;
 mod server;
 #[cfg(not(loom))]
 mod spin;
+#[cfg(not(loom))]
+mod statistics;
 mod sync;
 #[cfg(not(loom))]
 mod sys;
@@ -84,5 +86,6 @@ pub use {
         BindError, ClientIdentity, DropReason, Handler, Reply, Request, RunningServer, Server,
         ServerConfig, ServerEvent, Stopper, TrustDomains,
     },
+    statistics::{ClientKind, ClientRow, ServerStatistics, ServiceTimes, Snapshot, Statistics},
     sys::{BadListener, BindFailure, ConnectFailure},
 };

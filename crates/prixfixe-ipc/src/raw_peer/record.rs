@@ -1,0 +1,70 @@
+//! A request as a peer without manners writes it.
+
+use super::RawMemory;
+use crate::layout::REQUEST_HEADER_WORDS;
+use crate::memory::WORD;
+use crate::record::RequestHeader;
+use crate::ring::{Frame, Kind, record_size};
+
+/// A frame and the words behind it, which need not agree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawRecord {
+    /// Octets behind the frame, as the frame says.
+    pub length: u32,
+    /// What it is: 0 a skip, 1 a request, 2 a reply.
+    pub kind: u8,
+    /// For a request: flags, priority, words by which the header is longer.
+    pub tags: [u8; 3],
+    /// What stands behind the frame: for a request seven words, then the payload. The words are: the
+    /// call's number, slot and cancel bit, time-out, two of the caller's id, type and reply limit,
+    /// head of the reply ring.
+    pub words: Vec<u64>,
+}
+
+impl RawRecord {
+    /// An honest request, number `call` of its channel, in slot 0, whose reply may have `reply_limit`
+    /// octets; to be spoilt by the caller.
+    pub fn request(call: u64, payload: &[u8], reply_limit: u32) -> Self {
+        let header = RequestHeader {
+            call,
+            timeout_ns: 0,
+            caller_id: 0,
+            message_type: 0,
+            reply_limit,
+            reply_head: 0,
+            priority: 0,
+            slot: 0,
+        };
+        let mut words = header.to_words().to_vec();
+        words.extend(payload.chunks(WORD).map(|chunk| {
+            let mut word = [0; WORD];
+            word[..chunk.len()].copy_from_slice(chunk);
+            u64::from_ne_bytes(word)
+        }));
+        let content = REQUEST_HEADER_WORDS * WORD + payload.len();
+        Self {
+            length: u32::try_from(content).unwrap_or(u32::MAX),
+            kind: Kind::REQUEST.0,
+            tags: [0; 3],
+            words,
+        }
+    }
+
+    /// Writes it at `position` of `ring` and returns the position after it, by its own account.
+    pub(super) fn write(&self, ring: &RawMemory, position: u64) -> u64 {
+        let frame = Frame {
+            length: self.length,
+            kind: Kind(self.kind),
+            tags: self.tags,
+        };
+        let capacity = ring.len() as u64;
+        let words = std::iter::once(frame.to_word()).chain(self.words.iter().copied());
+        for (index, word) in (0_u64..).zip(words) {
+            let place = position.wrapping_add(index * WORD as u64) % capacity / WORD as u64;
+            // Below the capacity, which is a usize.
+            let place = usize::try_from(place).unwrap_or(0) * WORD;
+            ring.write(place, word);
+        }
+        position.wrapping_add(record_size(self.length as usize))
+    }
+}
