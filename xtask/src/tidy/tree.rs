@@ -19,10 +19,11 @@ pub(crate) struct File {
 
 /// What git ignores too. A list, so that a tree without git, such as an unpacked archive, is
 /// checked alike.
-const OUTPUT: [&str; 5] = [
+const OUTPUT: [&str; 6] = [
     ".git",
     "target",
     "fuzz/target",
+    "bench/ipc/target",
     "fuzz/artifacts",
     "prixfixe-data",
 ];
