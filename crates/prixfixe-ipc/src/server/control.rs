@@ -13,6 +13,7 @@ use crate::handshake::{ClientMessage, ConnectRefusal, MESSAGE_SIZE, Role, Server
 use crate::layout::{ChannelSizes, LAYOUT_VERSION, LinkPage};
 use crate::memory::Region;
 use crate::ring::Corrupt;
+use crate::statistics::places::Count;
 use crate::sys::{
     AcceptFailure, Mapping, ReceiveFailure, Received, SendFailure, Sharing, Socket, Trigger,
     wake_channel,
@@ -29,9 +30,9 @@ pub(super) enum Token {
 }
 
 /// Connections taken in one go, so that a storm of them does not hold up those who are there.
-const ACCEPTS_PER_TURN: usize = 64;
+const ACCEPTS_PER_TURN: usize = 8;
 /// Messages of one connection read in one go.
-const MESSAGES_PER_TURN: usize = 16;
+const MESSAGES_PER_TURN: usize = 4;
 
 impl Token {
     pub(super) fn to_number(self) -> u64 {
@@ -104,7 +105,9 @@ impl<E: Execution> Core<E> {
             LinkState::Observing => {}
         }
         let client = link.identity;
+        self.page.statistics.left(client);
         if let DropReason::Corrupt(corrupt) = reason {
+            self.page.statistics.count(Count::CorruptClients, 1);
             tracing::warn!(client = client.number, uid = client.credentials.uid,
                 pid = ?client.credentials.pid, %corrupt, "dropped a corrupt client");
         } else {
@@ -256,6 +259,8 @@ impl<E: Execution> Core<E> {
                 self.drop_channel(channel);
                 if let Some(link) = self.links.get_mut(index) {
                     link.channels.retain(|other| *other != channel);
+                    let left = link.channels.len();
+                    self.page.statistics.channels(index, left);
                 }
                 self.advise();
                 Ok(())
@@ -293,6 +298,7 @@ impl<E: Execution> Core<E> {
         };
         let identity = link.identity;
         send(&link.socket, message, &descriptors)?;
+        self.page.statistics.joined(identity, role.into());
         self.tell(&ServerEvent::Connected(identity));
         Ok(())
     }
@@ -353,6 +359,7 @@ impl<E: Execution> Core<E> {
         let segment = Region::new(mapping);
         entry.insert(Channel::new(&segment, sizes, index, hint, self.generation));
         link.channels.push(number);
+        self.page.statistics.channels(index, link.channels.len());
         let message = ServerMessage::Opened {
             channel: u32::try_from(number).unwrap_or(u32::MAX),
             hint: u32::try_from(hint).unwrap_or(u32::MAX),
@@ -367,6 +374,8 @@ impl<E: Execution> Core<E> {
         let Some(channel) = self.channels.try_remove(index) else {
             return;
         };
+        let running = u64::from(channel.running);
+        self.page.statistics.abandoned(channel.link, running);
         let link = self.links.get(channel.link);
         if let Some(LinkState::Serving { domain, .. }) = link.map(|link| &link.state) {
             self.domains.remove_place(*domain, channel.hint);
@@ -388,6 +397,7 @@ impl<E: Execution> Core<E> {
     ) {
         // Whoever does not read it sees the connection close.
         let _ = send_refusal(socket, refusal);
+        self.page.statistics.count(Count::RefusedConnections, 1);
         self.tell(&ServerEvent::Refused { peer, refusal });
     }
 }
