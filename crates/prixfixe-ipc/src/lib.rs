@@ -42,6 +42,11 @@ mod claim;
 mod client;
 #[cfg(not(loom))]
 mod credentials;
+#[cfg(all(not(loom), feature = "fault-points"))]
+#[doc(hidden)]
+pub mod fault_point;
+#[cfg(all(not(loom), not(feature = "fault-points")))]
+mod fault_point;
 #[cfg(not(loom))]
 mod handshake;
 mod hints;

@@ -4,6 +4,7 @@
 use super::slots::{Addressee, Sent, Slots};
 use crate::call::Call;
 use crate::claim::{Canceller, Executed};
+use crate::fault_point::{Point, reach};
 use crate::layout::{ChannelMemory, ChannelSizes};
 use crate::memory::{OwnWord, PeerWord, Region};
 use crate::outcome::{Outcome, Refusal};
@@ -91,12 +92,14 @@ impl Channel {
             slot,
         };
         let position = self.push(&header, call.payload())?;
+        reach(Point::ClientRequestWritten);
         self.requests.publish();
         self.last_call = header.call;
         self.slots.send(Sent {
             call: header.call,
             position,
         });
+        reach(Point::ClientRequestPublished);
         Ok(slot)
     }
 
@@ -112,6 +115,7 @@ impl Channel {
                 .note_head(header.request_head)
                 .map_err(|_| Corrupt::Head)?;
             if self.slots.reply(header.slot, header.call)? == Addressee::Caller {
+                reach(Point::ClientReplySeen);
                 return Ok(Some(Reply {
                     record,
                     payload,
@@ -140,6 +144,7 @@ impl Channel {
             Ending::Refused(refusal) => Outcome::Refused(refusal),
             Ending::TakenBack => Outcome::failed(crate::outcome::Cause::TakenBack, Executed::No),
         };
+        reach(Point::ClientReplyCopied);
         self.replies.advance(&reply.record);
         self.replies.publish_head();
         outcome
@@ -152,10 +157,12 @@ impl Channel {
             return Executed::Maybe;
         };
         let requests = &self.requests;
-        self.canceller.cancel(sent.call, || {
+        let executed = self.canceller.cancel(sent.call, || {
             let word: OwnWord = requests.content_word(sent.position, CANCEL_WORD);
             (word, slot_word(slot))
-        })
+        });
+        reach(Point::ClientTookBack);
+        executed
     }
 
     /// Whether there may be a reply to read: one load, and no promise.

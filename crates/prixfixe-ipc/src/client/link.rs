@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::channel::Channel;
 use crate::address::Address;
 use crate::credentials::{Credentials, PeerPolicy};
+use crate::fault_point::{Point, reach};
 use crate::handshake::{ClientMessage, ConnectRefusal, MESSAGE_SIZE, Role, ServerMessage};
 use crate::hints::Hint;
 use crate::layout::{ChannelSizes, LAYOUT_VERSION, ServerPage};
@@ -114,6 +115,7 @@ impl Link {
     ) -> Result<(Self, Option<AsyncWake>), ConnectError> {
         let deadline = Instant::now() + timeout;
         let socket = Socket::connect(address, timeout)?;
+        reach(Point::ClientConnected);
         let server = socket.peer()?;
         if !trusted.admits(&server) {
             return Err(ConnectError::Stranger { uid: server.uid });
@@ -123,7 +125,9 @@ impl Link {
             role,
         };
         send(&socket, hello)?;
+        reach(Point::ClientHelloSent);
         let (answer, descriptors) = receive(&socket, deadline)?;
+        reach(Point::ClientWelcomed);
         let ServerMessage::Welcome {
             server_page,
             hints,
@@ -195,6 +199,7 @@ impl Link {
         deadline: Instant,
     ) -> Result<OpenedChannel, ConnectError> {
         send(&self.socket, ClientMessage::Open { sizes })?;
+        reach(Point::ClientChannelAsked);
         let (answer, descriptors) = receive(&self.socket, deadline)?;
         let ServerMessage::Opened {
             channel: number,
@@ -215,6 +220,7 @@ impl Link {
             ));
         }
         let segment = region(segment, given.segment(), Sharing::PeerWrites)?;
+        reach(Point::ClientChannelOpened);
         Ok(OpenedChannel {
             number,
             channel: Channel::new(&segment, given),
@@ -245,6 +251,7 @@ impl Link {
     pub(crate) fn ring(&self, bell: &mut Bell) -> bool {
         bell.announce() && {
             self.doorbell.ring();
+            reach(Point::ClientRung);
             true
         }
     }

@@ -3,6 +3,7 @@
 use super::execution::{Answer, Ticket};
 use super::links::LinkWake;
 use crate::claim::Taker;
+use crate::fault_point::{Point, reach};
 use crate::layout::{ChannelMemory, ChannelSizes};
 use crate::memory::{OwnWord, PeerWord, Region};
 use crate::record::{Ending, Payload, ReplyHeader, RequestHeader};
@@ -116,8 +117,10 @@ impl Channel {
         waiting: &Waiting,
         room: &mut [u8],
     ) -> Option<Ticket> {
+        reach(Point::ServerRequestSeen);
         let requests = &self.requests;
         let taken = self.taker.take(waiting.header.call, || {
+            reach(Point::ServerClaimed);
             RequestHeader::cancel_word(requests, &waiting.record)
         });
         self.next_call += 1;
@@ -137,6 +140,7 @@ impl Channel {
         }
         self.requests.advance(&waiting.record);
         if taken {
+            reach(Point::ServerTaken);
             return Some(ticket);
         }
         self.answer(
@@ -152,6 +156,7 @@ impl Channel {
 
     /// Writes and publishes the answer to a call that was taken.
     pub(super) fn answer(&mut self, ticket: Ticket, answer: &Answer<'_>) {
+        reach(Point::ServerHandled);
         let header = ReplyHeader {
             call: ticket.call,
             ending: answer.ending,
@@ -166,11 +171,13 @@ impl Channel {
             answer.payload,
         );
         debug_assert!(pushed.is_ok(), "room was kept when the call was taken");
+        reach(Point::ServerReplyWritten);
         self.reserved -= ticket.reserved;
         if self.reserved == 0 {
             self.largest_reserved = 0;
         }
         self.replies.publish();
+        reach(Point::ServerReplyPublished);
     }
 
     /// Wakes the client if it sleeps. To be called after something was published. True when it was woken.
@@ -179,12 +186,14 @@ impl Channel {
             Some(link) => {
                 link.sleeping.must_wake() && {
                     link.sender.wake();
+                    reach(Point::ServerClientWoken);
                     true
                 }
             }
             None => {
                 self.sleeping.must_wake() && {
                     sys::wake(self.reply_tail.low_half());
+                    reach(Point::ServerClientWoken);
                     true
                 }
             }

@@ -9,6 +9,7 @@ use super::events::{ClientIdentity, DropReason, ServerEvent};
 use super::execution::Execution;
 use super::links::{Link, LinkState, LinkWake};
 use super::round::Core;
+use crate::fault_point::{Point, reach};
 use crate::handshake::{ClientMessage, ConnectRefusal, MESSAGE_SIZE, Role, ServerMessage};
 use crate::layout::{ChannelSizes, LAYOUT_VERSION, LinkPage};
 use crate::memory::Region;
@@ -182,6 +183,7 @@ impl<E: Execution> Core<E> {
             active_in: 0,
         });
         self.greeting.push(index);
+        reach(Point::ServerAccepted);
     }
 
     fn end_late_handshakes(&mut self) {
@@ -298,6 +300,7 @@ impl<E: Execution> Core<E> {
         };
         let identity = link.identity;
         send(&link.socket, message, &descriptors)?;
+        reach(Point::ServerWelcomed);
         self.page.statistics.joined(identity, role.into());
         self.tell(&ServerEvent::Connected(identity));
         Ok(())
@@ -365,6 +368,7 @@ impl<E: Execution> Core<E> {
             hint: u32::try_from(hint).unwrap_or(u32::MAX),
             sizes,
         };
+        reach(Point::ServerChannelMade);
         let sent = send(&link.socket, message, &[descriptor.as_fd()]);
         self.advise();
         sent

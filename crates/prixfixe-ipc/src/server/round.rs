@@ -15,6 +15,7 @@ use super::execution::{Execution, Start, Started};
 use super::links::{Link, LinkState, LinkWake};
 use super::page::ServerPageWriter;
 use super::{Stopper, execution::Answer};
+use crate::fault_point::{Point, reach};
 use crate::ring::Corrupt;
 use crate::spin::{self, Crowd, Luck};
 use crate::sys::{self, Events, Listener, Poller, Trigger};
@@ -259,6 +260,7 @@ impl<E: Execution> Core<E> {
             self.luck.lost();
         }
         self.page.sleeper.announce();
+        reach(Point::ServerSleepAnnounced);
         if self.has_work() || self.stop.is_stopping() {
             self.page.sleeper.withdraw();
             return Ok(());
@@ -272,6 +274,7 @@ impl<E: Execution> Core<E> {
         let waited = self.poller.wait(&mut self.events, timeout);
         self.page.sleeper.withdraw();
         waited?;
+        reach(Point::ServerWoken);
         self.last_control = Instant::now();
         self.control();
         self.drop_doomed();
