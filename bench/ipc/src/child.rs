@@ -5,18 +5,27 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
-use crate::setting::Setting;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::setting::{Runtime, Setting};
 
 /// All processes of a run, and what they say.
 pub(crate) struct Children {
     running: Vec<Running>,
-    lines: Receiver<(usize, Option<String>)>,
-    tell: Sender<(usize, Option<String>)>,
+    heard: Receiver<Heard>,
+    tell: Sender<Heard>,
 }
 
 /// Which process of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct ChildIndex(usize);
+
+enum Heard {
+    Line(usize, String),
+    Ended(usize),
+    /// Someone wants the whole run to end.
+    Interrupted,
+}
 
 struct Running {
     name: String,
@@ -43,18 +52,24 @@ pub(crate) enum ChildError {
     Ended { name: String, status: String },
     #[error("{name} was silent for {waited:?}")]
     Silent { name: String, waited: Duration },
+    #[error("interrupted")]
+    Interrupted,
+    #[error("signals could not be watched")]
+    Signals(#[source] io::Error),
     #[error("the setting could not be handed on")]
     Setting(#[from] serde_json::Error),
 }
 
 impl Children {
-    pub(crate) fn new() -> Self {
-        let (tell, lines) = mpsc::channel();
-        Self {
+    /// From here on, a signal that would end this program ends the run first.
+    pub(crate) fn new() -> Result<Self, ChildError> {
+        let (tell, heard) = mpsc::channel();
+        watch_signals(tell.clone()).map_err(ChildError::Signals)?;
+        Ok(Self {
             running: Vec::new(),
-            lines,
+            heard,
             tell,
-        }
+        })
     }
 
     /// Starts this program again, in the role that `words` say.
@@ -78,9 +93,10 @@ impl Children {
             });
             std::thread::Builder::new().spawn(move || {
                 let lines = BufReader::new(output).lines().map_while(Result::ok);
-                for line in lines.map(Some).chain([None]) {
+                let lines = lines.map(|line| Heard::Line(index, line));
+                for heard in lines.chain([Heard::Ended(index)]) {
                     // Fails when the run is over, and nobody listens any more.
-                    let _ = tell.send((index, line));
+                    let _ = tell.send(heard);
                 }
             })
         });
@@ -119,13 +135,14 @@ impl Children {
         let mut heard: Vec<Option<String>> = vec![None; from.len()];
         while let Some(missing) = heard.iter().position(Option::is_none) {
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.lines.recv_timeout(left) {
-                Ok((index, Some(line))) => {
+            match self.heard.recv_timeout(left) {
+                Ok(Heard::Line(index, line)) => {
                     if let Some(place) = from.iter().position(|child| child.0 == index) {
                         heard[place] = Some(line);
                     }
                 }
-                Ok((index, None)) => return Err(self.ended(index)),
+                Ok(Heard::Ended(index)) => return Err(self.ended(index)),
+                Ok(Heard::Interrupted) => return Err(ChildError::Interrupted),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     return Err(ChildError::Silent {
                         name: self.running[from[missing].0].name.clone(),
@@ -159,6 +176,29 @@ impl Drop for Children {
             let _ = child.process.wait();
         }
     }
+}
+
+/// What a terminal or a supervisor sends. A process that is killed outright cannot clean up.
+fn watch_signals(tell: Sender<Heard>) -> io::Result<()> {
+    let runtime = Runtime::Current.build()?;
+    let (mut interrupt, mut terminate) = {
+        let _in_runtime = runtime.enter();
+        (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        )
+    };
+    std::thread::Builder::new().spawn(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        });
+        // Fails when the run is over, and there is nothing left to end.
+        let _ = tell.send(Heard::Interrupted);
+    })?;
+    Ok(())
 }
 
 fn spawn(setting: &str, words: &[&str]) -> io::Result<Child> {

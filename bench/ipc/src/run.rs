@@ -55,7 +55,7 @@ pub(crate) fn run(mut setting: Setting, row: String) -> Result<Row, RunError> {
 }
 
 fn run_children(setting: &Setting, row: String) -> Result<Row, RunError> {
-    let mut children = Children::new();
+    let mut children = Children::new()?;
     let server = children.start("the server".to_owned(), setting, &["serve"])?;
     expect_ready(&mut children, &[server])?;
     let clients = start_clients(&mut children, setting)?;

@@ -89,9 +89,9 @@ pub(crate) enum Wait {
 pub(crate) enum Unsupported {
     #[error("has no asynchronous clients: use `--layout processes`")]
     Layout,
-    #[error("takes at most {0} clients")]
+    #[error("takes no more clients than {0}")]
     Clients(u32),
-    #[error("takes at most {0} calls in flight per client")]
+    #[error("takes no more calls in flight per client than {0}")]
     InFlight(u32),
     #[error(
         "takes at most {0} bytes in flight per client: choose fewer calls or a smaller payload"

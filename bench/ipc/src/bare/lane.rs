@@ -37,7 +37,7 @@ impl Shape {
     pub(crate) fn new(clients: u32, in_flight: u32, message_bytes: usize) -> Self {
         Self {
             clients: clients as usize,
-            // A power of two, so that positions may wrap around.
+            // A power of two, so that positions may wrap around and need no division.
             slots: in_flight.next_power_of_two(),
             slot_bytes: message_bytes.next_multiple_of(LINES_BYTES),
         }
@@ -135,7 +135,7 @@ impl Lane {
     }
 
     fn slot(&self, position: u32) -> usize {
-        let slot = (position % self.shape.slots) as usize;
+        let slot = (position & (self.shape.slots - 1)) as usize;
         self.start + 2 * LINES_BYTES + slot * self.shape.slot_bytes
     }
 }
