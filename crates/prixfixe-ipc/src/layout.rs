@@ -177,7 +177,7 @@ pub(crate) fn client_sleeping(segment: &Region) -> Region {
 pub(crate) struct ServerPage;
 
 impl ServerPage {
-    /// The first page; the statistics follow.
+    /// The first page; the statistics follow, as [`crate::statistics::places`] has them.
     pub(crate) const HEADER: usize = 4096;
     /// The server's announcement of sleep.
     pub(crate) const SLEEPING: usize = LINE;

@@ -45,6 +45,26 @@ impl OwnWord {
     }
 }
 
+/// Consecutive words in shared memory that only we write.
+#[cfg(not(loom))]
+pub(crate) struct OwnWords {
+    words: Region,
+}
+
+#[cfg(not(loom))]
+impl OwnWords {
+    /// `count` words from `offset`, a multiple of [`WORD`] within `region`, on.
+    pub(crate) fn at(region: &Region, offset: usize, count: usize) -> Self {
+        Self {
+            words: region.part(offset, count * WORD),
+        }
+    }
+
+    pub(crate) fn set(&self, index: usize, value: u64, ordering: Ordering) {
+        self.words.word(index * WORD).store(value, ordering);
+    }
+}
+
 /// A word in shared memory that the peer writes: whatever is read from it may be a lie.
 #[derive(Clone)]
 pub(crate) struct PeerWord {

@@ -10,6 +10,7 @@ mod handler;
 mod links;
 mod page;
 mod round;
+mod statistics;
 
 pub use config::{ServerConfig, TrustDomains};
 pub use events::{ClientIdentity, DropReason, ServerEvent};

@@ -120,13 +120,7 @@ impl Link {
         if !trusted.admits(&server) {
             return Err(ConnectError::Stranger { uid: server.uid });
         }
-        let hello = ClientMessage::Hello {
-            version: LAYOUT_VERSION,
-            role,
-        };
-        send(&socket, hello)?;
-        reach(Point::ClientHelloSent);
-        let (answer, descriptors) = receive(&socket, deadline)?;
+        let (answer, descriptors) = greet(&socket, role, deadline)?;
         reach(Point::ClientWelcomed);
         let ServerMessage::Welcome {
             server_page,
@@ -308,8 +302,34 @@ impl Bell {
     }
 }
 
-fn region(descriptor: OwnedFd, len: usize, sharing: Sharing) -> Result<Region, ConnectError> {
+pub(crate) fn region(
+    descriptor: OwnedFd,
+    len: usize,
+    sharing: Sharing,
+) -> Result<Region, ConnectError> {
     Ok(Region::new(Mapping::accept(descriptor, len, sharing)?))
+}
+
+/// Says hello and waits for the answer.
+pub(crate) fn greet(
+    socket: &Socket,
+    role: Role,
+    deadline: Instant,
+) -> Result<(ServerMessage, Received), ConnectError> {
+    let hello = ClientMessage::Hello {
+        version: LAYOUT_VERSION,
+        role,
+    };
+    // A server that refuses at once may have closed its end by now: then sending fails, or the first
+    // receiving does, and its answer is there all the same.
+    let said = send(socket, hello);
+    reach(Point::ClientHelloSent);
+    let answer = match receive(socket, deadline) {
+        Err(ConnectError::NoAnswer) => receive(socket, deadline),
+        received => received,
+    };
+    said.or_else(|failure| answer.is_ok().then_some(()).ok_or(failure))?;
+    answer
 }
 
 fn send(socket: &Socket, message: ClientMessage) -> Result<(), ConnectError> {
@@ -344,7 +364,7 @@ fn receive(socket: &Socket, deadline: Instant) -> Result<(ServerMessage, Receive
     }
 }
 
-fn refusal_or_protocol(answer: ServerMessage) -> ConnectError {
+pub(crate) fn refusal_or_protocol(answer: ServerMessage) -> ConnectError {
     match answer {
         ServerMessage::Refused(refusal) => refusal.into(),
         ServerMessage::Welcome { .. } | ServerMessage::Opened { .. } => {

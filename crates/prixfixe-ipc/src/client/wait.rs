@@ -102,7 +102,11 @@ pub(super) fn await_reply(
         statistics.sleeps += 1;
         // The low half of the tail. Between our look and the sleep it would have to move by exactly
         // 4 GiB to be missed, and no ring and no number of calls in flight is that large.
-        let slept = sys::wait_on(tail.low_half(), low_half(seen), Some(left.min(LONGEST_SLEEP)));
+        let slept = sys::wait_on(
+            tail.low_half(),
+            low_half(seen),
+            Some(left.min(LONGEST_SLEEP)),
+        );
         sleeper.withdraw();
         let timed_out = slept == WaitResult::TimedOut;
         if tail.read(Ordering::Relaxed) != seen {
@@ -118,7 +122,10 @@ pub(super) fn await_reply(
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the half that a futex can hold")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the half that a futex can hold"
+)]
 const fn low_half(word: u64) -> u32 {
     word as u32
 }

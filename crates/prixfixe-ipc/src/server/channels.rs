@@ -30,6 +30,8 @@ pub(super) struct Channel {
     /// The largest of these; while any is kept, as much again may be lost at the end of the ring.
     largest_reserved: u64,
     next_call: u64,
+    /// Calls that were started and are not over.
+    pub(super) running: u32,
     /// The client has to read replies before the next request can be taken.
     stalled: bool,
 }
@@ -66,6 +68,7 @@ impl Channel {
             reserved: 0,
             largest_reserved: 0,
             next_call: 1,
+            running: 0,
             stalled: false,
         }
     }
@@ -131,6 +134,7 @@ impl Channel {
             call: waiting.header.call,
             slot: waiting.header.slot,
             reserved,
+            sampled_at: None,
         };
         self.reserved += reserved;
         self.largest_reserved = self.largest_reserved.max(reserved);

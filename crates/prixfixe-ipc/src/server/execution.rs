@@ -4,6 +4,8 @@ mod immediate;
 
 pub(super) use immediate::Immediate;
 
+use std::time::Instant;
+
 use super::events::ClientIdentity;
 use crate::record::{Ending, RequestHeader};
 
@@ -47,6 +49,8 @@ pub(super) struct Ticket {
     pub(super) slot: u16,
     /// Octets of the reply ring that are kept free for the answer.
     pub(super) reserved: u64,
+    /// When it was taken, if it is one of those whose service is timed.
+    pub(super) sampled_at: Option<Instant>,
 }
 
 /// An answer.

@@ -3,9 +3,11 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
+use super::statistics::StatisticsWriter;
 use crate::layout::ServerPage;
 use crate::memory::{OwnWord, Region};
 use crate::spin::Crowd;
+use crate::statistics::places;
 use crate::sync::Ordering;
 use crate::sys::{Mapping, Sharing};
 use crate::wake::Sleeper;
@@ -16,13 +18,14 @@ pub(super) struct ServerPageWriter {
     pub(super) len: usize,
     /// Announces the sleep of the server.
     pub(super) sleeper: Sleeper,
+    pub(super) statistics: StatisticsWriter,
     advice: OwnWord,
     advised: u64,
 }
 
 impl ServerPageWriter {
-    pub(super) fn new(crowd: Crowd) -> io::Result<Self> {
-        let len = ServerPage::HEADER;
+    pub(super) fn new(crowd: Crowd, max_clients: usize) -> io::Result<Self> {
+        let len = places::page_len(max_clients);
         let (mapping, memory) = Mapping::create("prixfixe-ipc-server", len, Sharing::PeerReads)?;
         let region = Region::new(mapping);
         let mut page = Self {
@@ -30,6 +33,7 @@ impl ServerPageWriter {
             len,
             sleeper: Sleeper::new(OwnWord::at(&region, ServerPage::SLEEPING)),
             advice: OwnWord::at(&region, ServerPage::ADVICE),
+            statistics: StatisticsWriter::new(&region, max_clients),
             advised: 0,
         };
         page.advise(crowd, false);
@@ -46,8 +50,4 @@ impl ServerPageWriter {
             self.advice.set(advice, Ordering::Relaxed);
         }
     }
-
-    pub(super) fn count_wake(&mut self, _woken: bool) {}
-
-    pub(super) fn count_spin(&mut self, _found: bool) {}
 }

@@ -14,10 +14,13 @@ use super::events::{DropReason, ServerEvent};
 use super::execution::{Execution, Start, Started};
 use super::links::{Link, LinkState, LinkWake};
 use super::page::ServerPageWriter;
+use super::statistics::Turn;
 use super::{Stopper, execution::Answer};
+use crate::record::Ending;
 use crate::fault_point::{Point, reach};
 use crate::ring::Corrupt;
 use crate::spin::{self, Crowd, Luck};
+use crate::statistics::places::Count;
 use crate::sys::{self, Events, Listener, Poller, Trigger};
 
 /// Calls of one channel that are served before the next channel has its turn.
@@ -85,7 +88,7 @@ impl<E: Execution> Core<E> {
         poller.add(stop.bell(), Token::Stop.to_number(), Trigger::Edge)?;
         let processors = sys::processors();
         let crowd = Crowd::of(1, processors);
-        let page = ServerPageWriter::new(crowd)?;
+        let page = ServerPageWriter::new(crowd, config.max_clients)?;
         Ok(Self {
             spare: Some(page.memory.try_clone()?),
             page,
@@ -185,8 +188,8 @@ impl<E: Execution> Core<E> {
             LinkState::Serving { wake, .. } => wake.as_mut(),
             LinkState::Greeting { .. } | LinkState::Observing => None,
         };
-        let mut served = 0;
-        while served < CALLS_PER_TURN {
+        let mut turn = Turn::default();
+        while turn.taken < CALLS_PER_TURN {
             let Some(waiting) = channel.next()? else {
                 break;
             };
@@ -194,8 +197,10 @@ impl<E: Execution> Core<E> {
                 self.full = true;
                 break;
             };
-            served += 1;
-            if let Some(ticket) = channel.take(index, &waiting, room) {
+            turn.taken += 1;
+            let sampled_at = self.page.statistics.sample();
+            if let Some(mut ticket) = channel.take(index, &waiting, room) {
+                ticket.sampled_at = sampled_at;
                 let started = self.execution.start(Start {
                     header: &waiting.header,
                     client: link.identity,
@@ -203,21 +208,31 @@ impl<E: Execution> Core<E> {
                     ticket,
                 });
                 match started {
-                    Started::Answered(answer) => channel.answer(ticket, &answer),
-                    Started::Running => continue,
+                    Started::Answered(answer) => {
+                        turn.refused += u32::from(is_refusal(answer.ending));
+                        channel.answer(ticket, &answer);
+                        if let Some(at) = sampled_at {
+                            self.page.statistics.timed(at.elapsed());
+                        }
+                    }
+                    Started::Running => {
+                        turn.started += 1;
+                        channel.running += 1;
+                        continue;
+                    }
                 }
             }
-            let woken = channel.wake(wake.as_deref_mut());
-            self.page.count_wake(woken);
+            turn.woken += u32::from(channel.wake(wake.as_deref_mut()));
         }
-        if served > 0 {
+        if turn.taken > 0 {
             channel.publish_head();
             if link.active_in != self.window.number {
                 link.active_in = self.window.number;
                 self.window.links += 1;
             }
+            self.page.statistics.turn(channel.link, turn);
         }
-        Ok(served)
+        Ok(turn.taken)
     }
 
     /// Answers calls that ran and are over.
@@ -233,10 +248,16 @@ impl<E: Execution> Core<E> {
                 continue;
             }
             let answer: &Answer<'_> = &finished.answer;
+            let refused = is_refusal(answer.ending);
             channel.answer(ticket, answer);
+            channel.running = channel.running.saturating_sub(1);
+            if let Some(at) = ticket.sampled_at {
+                self.page.statistics.timed(at.elapsed());
+            }
             let wake = self.links.get_mut(channel.link).and_then(link_wake);
             let woken = channel.wake(wake);
-            self.page.count_wake(woken);
+            let link = channel.link;
+            self.page.statistics.finished(link, refused, woken);
         }
         if answered > 0 {
             self.full = false;
@@ -252,7 +273,12 @@ impl<E: Execution> Core<E> {
                 looks += 1;
                 self.may_have_work(looks)
             });
-            self.page.count_spin(found);
+            let count = if found {
+                Count::SpinsWon
+            } else {
+                Count::SpinsLost
+            };
+            self.page.statistics.count(count, 1);
             if found {
                 self.luck.won();
                 return Ok(());
@@ -265,6 +291,7 @@ impl<E: Execution> Core<E> {
             self.page.sleeper.withdraw();
             return Ok(());
         }
+        self.page.statistics.count(Count::Sleeps, 1);
         let timeout = self.greeting_timeout();
         self.attend_connections(timeout)
     }
@@ -337,6 +364,10 @@ impl<E: Execution> Core<E> {
             listener(event);
         }
     }
+}
+
+const fn is_refusal(ending: Ending) -> bool {
+    matches!(ending, Ending::Refused(_))
 }
 
 fn link_wake(link: &mut Link) -> Option<&mut LinkWake> {
