@@ -130,9 +130,11 @@ impl Link {
         else {
             return Err(refusal_or_protocol(answer));
         };
-        if server_page > MAX_SHARED || hints > MAX_SHARED {
+        let holds_its_words = server_page as usize >= ServerPage::HEADER
+            && (hints as usize).is_multiple_of(crate::memory::WORD);
+        if !holds_its_words || server_page > MAX_SHARED || hints > MAX_SHARED {
             return Err(ConnectError::Protocol(
-                "its shared memory is larger than any",
+                "its shared memory has a size that cannot be",
             ));
         }
         let mut descriptors = descriptors.into_iter();
@@ -151,6 +153,7 @@ impl Link {
             }),
             Role::Blocking | Role::Observer => None,
         };
+        no_more(descriptors)?;
         let link = Self {
             guard: ForkGuard::new()?,
             advice: PeerWord::at(&server_page, ServerPage::ADVICE),
@@ -207,6 +210,7 @@ impl Link {
         let segment = descriptors
             .next()
             .ok_or(ConnectError::Protocol("a descriptor is missing"))?;
+        no_more(descriptors)?;
         let in_hints = (hint as usize) / 8 < self.hints.len();
         if given != sizes || !in_hints {
             return Err(ConnectError::Protocol(
@@ -361,6 +365,15 @@ fn receive(socket: &Socket, deadline: Instant) -> Result<(ServerMessage, Receive
         let message = ServerMessage::decode(&buffer[..message.length])
             .map_err(|_| ConnectError::Protocol("a message of an unknown kind"))?;
         return Ok((message, descriptors));
+    }
+}
+
+fn no_more(mut descriptors: impl Iterator<Item = OwnedFd>) -> Result<(), ConnectError> {
+    match descriptors.next() {
+        None => Ok(()),
+        Some(_) => Err(ConnectError::Protocol(
+            "a descriptor that nobody announced",
+        )),
     }
 }
 

@@ -73,6 +73,8 @@ impl<E: Execution> Core<E> {
         for (index, hung_up) in links {
             self.read_messages(index, hung_up);
         }
+        // Who has gone makes room for who comes, perhaps the same client again.
+        self.drop_doomed();
         if accepts {
             self.accept();
         }

@@ -98,7 +98,7 @@ impl Domains {
     pub(super) fn take_hints(&self, mut found: impl FnMut(usize)) {
         for (_, domain) in &self.domains {
             let places = &domain.places;
-            domain.hints.take(places.capacity(), |hint| {
+            domain.hints.take(self.hints_used(domain), |hint| {
                 // A bit that belongs to nobody was set by somebody who lies.
                 if let Some(channel) = places.get(hint) {
                     found(*channel);
@@ -110,7 +110,13 @@ impl Domains {
     /// Whether any hint is set.
     pub(super) fn any_hint(&self) -> bool {
         let mut domains = self.domains.iter();
-        domains.any(|(_, domain)| domain.hints.any(domain.places.capacity()))
+        domains.any(|(_, domain)| domain.hints.any(self.hints_used(domain)))
+    }
+
+    /// Hints beyond which no channel of `domain` has its own. The table of channels grows by doubling,
+    /// at the end perhaps beyond the memory.
+    fn hints_used(&self, domain: &Domain) -> usize {
+        domain.places.capacity().min(self.hints_len * 8)
     }
 
     fn make(&mut self, user: u32, poller: &Poller) -> io::Result<usize> {

@@ -353,7 +353,7 @@ impl<E: Execution> Core<E> {
         self.doomed.push((link, reason));
     }
 
-    fn drop_doomed(&mut self) {
+    pub(super) fn drop_doomed(&mut self) {
         while let Some((link, reason)) = self.doomed.pop() {
             self.drop_link(link, reason);
         }

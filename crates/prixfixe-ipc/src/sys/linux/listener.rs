@@ -81,7 +81,11 @@ impl Listener {
         match rustix::io::retry_on_intr(|| {
             rustix::net::accept_with(&self.socket, SocketFlags::CLOEXEC)
         }) {
-            Ok(socket) => Ok(Some(Socket::accepted(socket))),
+            Ok(socket) => {
+                // Only a bound on what may lie unread: without it there are others, further away.
+                let _ = sockopt::set_socket_send_buffer_size(&socket, SEND_BUFFER_SIZE);
+                Ok(Some(Socket::accepted(socket)))
+            }
             Err(Errno::AGAIN | Errno::CONNABORTED) => Ok(None),
             Err(errno @ (Errno::MFILE | Errno::NFILE)) => {
                 Err(AcceptFailure::NoDescriptors(errno.into()))
@@ -96,6 +100,11 @@ impl AsFd for Listener {
         self.socket.as_fd()
     }
 }
+
+/// Octets of answers that a client may leave unread, as the kernel counts them; it gives no less than
+/// room for some six messages. Descriptors on their way count against the server's user as if they
+/// were open, so a client must not be able to leave many there.
+const SEND_BUFFER_SIZE: usize = 4096;
 
 /// Connections that wait to be accepted: as many clients as come back at once when a server of the
 /// size planned for (1,000 clients) has been restarted. The kernel allows 4,096 by default; those
