@@ -7,9 +7,13 @@ mod pipeline;
 pub(crate) mod slots;
 mod wait;
 
+#[cfg(feature = "tokio")]
+pub(crate) use connector::back_off;
 pub use connector::{ClientOptions, Connector};
 pub use link::ConnectError;
 pub use pipeline::{CallId, Pipeline, SubmitError};
+#[cfg(feature = "tokio")]
+pub(crate) use wait::LONGEST_SLEEP;
 
 use crate::address::Address;
 use crate::call::Call;

@@ -35,6 +35,8 @@
 // Under loom only the protocols between threads are compiled: rings, wakes and claims.
 #[cfg(not(loom))]
 mod address;
+#[cfg(all(feature = "tokio", not(loom)))]
+mod asynchronous;
 #[cfg(not(loom))]
 mod call;
 mod claim;
@@ -74,6 +76,8 @@ mod wake;
 #[cfg(feature = "workload")]
 pub mod workload;
 
+#[cfg(all(feature = "tokio", not(loom)))]
+pub use asynchronous::{AsyncClient, AsyncConnector, AsyncReply};
 #[cfg(not(loom))]
 pub use {
     address::{Address, InvalidAddress, SocketAccess},

@@ -82,3 +82,39 @@ impl Waker {
         self.woken = 0;
     }
 }
+
+/// The waking side of threads that share what they have woken: whoever comes first wakes, for all.
+#[cfg(all(feature = "tokio", not(loom)))]
+pub(crate) struct SharedWaker {
+    word: PeerWord,
+    woken: std::sync::atomic::AtomicU64,
+}
+
+#[cfg(all(feature = "tokio", not(loom)))]
+impl SharedWaker {
+    pub(crate) fn new(word: PeerWord) -> Self {
+        Self {
+            word,
+            woken: std::sync::atomic::AtomicU64::new(0),
+        }
+    }
+
+    /// As [`Waker::must_wake`]. One of the callers that see the same sleep is told to end it; the work
+    /// of the others is found then, for the sleeper looks at all work before it sleeps again.
+    pub(crate) fn must_wake(&self) -> bool {
+        // SeqCst: our work before our look at the sleeper, against the sleeper's fence.
+        fence(Ordering::SeqCst);
+        // Relaxed: the fence orders it, and it leads to no other memory.
+        let epoch = self.word.read(Ordering::Relaxed);
+        // Relaxed, here and below: which of us wakes is all that the word decides.
+        epoch & 1 == 1
+            && self.woken.load(Ordering::Relaxed) != epoch
+            && self.woken.swap(epoch, Ordering::Relaxed) != epoch
+    }
+
+    /// As [`Waker::forget`].
+    pub(crate) fn forget(&self) {
+        // Relaxed: as above.
+        self.woken.store(0, Ordering::Relaxed);
+    }
+}

@@ -38,6 +38,8 @@ pub(crate) struct Reply {
     payload: Payload,
     pub(crate) slot: u16,
     pub(crate) ending: Ending,
+    #[cfg(feature = "tokio")]
+    pub(crate) message_type: u32,
 }
 
 impl Channel {
@@ -121,6 +123,8 @@ impl Channel {
                     payload,
                     slot: header.slot,
                     ending: header.ending,
+                    #[cfg(feature = "tokio")]
+                    message_type: header.message_type,
                 }));
             }
             self.replies.advance(&record);

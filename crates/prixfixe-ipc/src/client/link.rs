@@ -18,6 +18,8 @@ use crate::sys::{
     self, BadDescriptor, BadSegment, Doorbell, ForkGuard, Mapping, ReceiveFailure, Received,
     SendFailure, Sharing, Socket, WakeReceiver,
 };
+#[cfg(feature = "tokio")]
+use crate::wake::SharedWaker;
 use crate::wake::Waker;
 
 /// One per process and server; its channels share it.
@@ -265,6 +267,39 @@ impl Link {
         sleeps
     }
 
+    /// For a process whose channels share what they have woken of the server.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn server_waker(&self) -> SharedWaker {
+        SharedWaker::new(PeerWord::at(&self.server_page, ServerPage::SLEEPING))
+    }
+
+    /// As [`Link::ring`] for such a process, without the system call: true when the caller has to
+    /// [`Link::ring_doorbell`].
+    #[cfg(feature = "tokio")]
+    pub(crate) fn must_ring(&self, bell: &Bell, server: &SharedWaker) -> bool {
+        let sleeps = server.must_wake();
+        bell.leave_hint();
+        sleeps
+    }
+
+    #[cfg(feature = "tokio")]
+    pub(crate) fn ring_doorbell(&self) {
+        self.doorbell.ring();
+    }
+
+    /// As [`Link::ring_again`] for such a process.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn ring_again_for_all(&self, bell: &Bell, server: &SharedWaker) -> bool {
+        server.forget();
+        let sleeps = self.must_ring(bell, server);
+        if sleeps {
+            self.doorbell.ring();
+            // As above.
+            let _ = send(&self.socket, ClientMessage::Ring);
+        }
+        sleeps
+    }
+
     /// Whether new channels can be had over it: a system call.
     pub(crate) fn is_usable(&self) -> bool {
         let in_order = || {
@@ -298,11 +333,16 @@ impl Bell {
     /// Leaves a hint if hints are wanted, and says whether the doorbell has to be rung.
     fn announce(&mut self) -> bool {
         let sleeps = self.sleeping.must_wake();
-        // Relaxed: advice. `must_wake` has fenced since the request was published.
+        self.leave_hint();
+        sleeps
+    }
+
+    /// For a caller that has fenced since the request was published.
+    fn leave_hint(&self) {
+        // Relaxed: advice.
         if self.advice.read(Ordering::Relaxed) & 1 == 1 {
             self.hint.set();
         }
-        sleeps
     }
 }
 

@@ -13,7 +13,7 @@ use crate::wake::Sleeper;
 
 /// The longest sleep while a call is open: after it the waiting side looks whether the other is still
 /// there, and rings once more, in case a wake-up was stolen.
-const LONGEST_SLEEP: Duration = Duration::from_millis(50);
+pub(crate) const LONGEST_SLEEP: Duration = Duration::from_millis(50);
 
 /// When a call has to be over. The clock is first read when somebody asks: a call that ends at once
 /// never pays for it, and one that does not starts counting a few microseconds late.

@@ -1,0 +1,349 @@
+//! The asynchronous client.
+
+mod connector;
+mod driver;
+mod flight;
+mod live;
+mod places;
+mod reply;
+mod state;
+mod wakes;
+
+pub use connector::AsyncConnector;
+pub use reply::AsyncReply;
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::time::Instant;
+
+use tokio::sync::{Mutex, Semaphore};
+
+use crate::address::Address;
+use crate::call::Call;
+use crate::client::{ClientStatistics, ConnectError};
+use crate::outcome::{Cause, Executed, Failure, Outcome, Refusal};
+use flight::Flight;
+use places::{Due, Ended};
+use state::{NotSent, Order, Shared};
+use wakes::Wakes;
+
+/// A connection over which any number of tasks make calls, each ending in an
+/// [`Outcome`](crate::Outcome). Clones are the same client.
+///
+/// As many calls are in flight as [`ChannelSizes::max_in_flight`](crate::ChannelSizes) says; further
+/// ones wait for their turn, in order, within their time. Dropping the future of a call takes the call
+/// back, so it may stand in `select!`. As with the blocking [`Client`](crate::Client), a server that
+/// went away is found again, and calls that were certainly not executed are sent again within their
+/// time.
+///
+/// ```no_run
+/// use prixfixe_ipc::{Address, AsyncClient, Outcome};
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = AsyncClient::connect(&Address::path("/run/echo.sock")?).await?;
+/// match client.call(b"hello").await {
+///     Outcome::Completed(reply) => println!("{} bytes", reply.len()),
+///     Outcome::Refused(refusal) => eprintln!("{refusal}"),
+///     Outcome::Failed(failure) => eprintln!("{failure}"),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Cost
+/// A call allocates nothing, makes no system call while the server and the runtime are awake, and sets
+/// no timer: one task for all clients of a connector looks for replies and deadlines. A client's state
+/// stands behind a [`Mutex`](std::sync::Mutex) that is held for the time of a copy, never over an
+/// `await`, a system call or a waker. On a runtime of one thread it is never contended; on others only
+/// when one client is shared by threads, and with the task that looks for replies. Who wants none
+/// of that gives each task a client of its own: they share the socket all the same.
+///
+/// Replies that come while the caller does something else wait in memory of the client, of which the
+/// system gives pages only as replies reach them.
+#[derive(Clone)]
+pub struct AsyncClient {
+    inner: Arc<Inner>,
+}
+
+/// What the clones of a client share.
+struct Inner {
+    connector: AsyncConnector,
+    shared: Arc<Shared>,
+    /// Who has its one permit is the first of those that wait for room.
+    turnstile: Semaphore,
+    /// Held while the connection is made anew, never during a call.
+    reconnecting: Mutex<()>,
+    max_payload: usize,
+}
+
+impl AsyncClient {
+    /// Connects to the server at `address`, with the default [`ClientOptions`](crate::ClientOptions),
+    /// over a socket of its own. Many clients of one server share one by an [`AsyncConnector`].
+    ///
+    /// # Errors
+    /// When nobody listens there, or the server refuses.
+    ///
+    /// # Panics
+    /// As [`AsyncConnector::client`].
+    pub async fn connect(address: &Address) -> Result<Self, ConnectError> {
+        AsyncConnector::new(address.clone()).client().await
+    }
+
+    /// Makes a call and lends the reply.
+    ///
+    /// It ends by its deadline, also while it waits for its turn or for a server. The future does
+    /// nothing until it is polled; dropping it takes the call back.
+    pub fn call<'f, 'c: 'f>(
+        &'f self,
+        call: impl Into<Call<'c>>,
+    ) -> impl Future<Output = Outcome<AsyncReply<'f>>> + Send {
+        let call = call.into();
+        let client = &*self.inner;
+        async move {
+            let (ended, flight) = client.run(call, client.max_payload, None).await;
+            match (ended.outcome, flight) {
+                (Outcome::Completed(length), Some(flight)) => {
+                    let (place, buffer) = flight.lend();
+                    Outcome::Completed(AsyncReply {
+                        client,
+                        place,
+                        buffer,
+                        length,
+                        message_type: ended.message_type,
+                    })
+                }
+                (Outcome::Refused(refusal), _) => Outcome::Refused(refusal),
+                (Outcome::Failed(failure), _) => Outcome::Failed(failure),
+                (Outcome::Completed(_), None) => Outcome::failed(Cause::HungUp, Executed::Maybe),
+            }
+        }
+    }
+
+    /// Makes a call, puts the reply into `reply` and returns its length. A reply that does not fit
+    /// into `reply` is refused as too large.
+    ///
+    /// Otherwise as [`AsyncClient::call`].
+    pub fn call_into<'f, 'c: 'f>(
+        &'f self,
+        call: impl Into<Call<'c>>,
+        reply: &'f mut [u8],
+    ) -> impl Future<Output = Outcome<usize>> + Send {
+        let call = call.into();
+        let client = &*self.inner;
+        async move {
+            let limit = reply.len();
+            client.run(call, limit, Some(reply)).await.0.outcome
+        }
+    }
+
+    /// What all clients of this one's connector have counted so far.
+    pub fn statistics(&self) -> ClientStatistics {
+        self.inner.connector.statistics()
+    }
+}
+
+impl Inner {
+    /// Makes a call, in as many attempts as its time and its kind allow. Without a `buffer` the reply
+    /// stays in its place, and the flight owns that.
+    async fn run(
+        &self,
+        mut call: Call<'_>,
+        reply_limit: usize,
+        mut buffer: Option<&mut [u8]>,
+    ) -> (Ended, Option<Flight<'_>>) {
+        let mut due = Due {
+            timeout: call.timeout_value(),
+            at: None,
+        };
+        // Whether an attempt before may have been executed.
+        let mut executed = Executed::No;
+        // Each turn ends the call or has lost a connection; the deadline bounds them.
+        loop {
+            let sent = poll_fn(|context| {
+                let order = Order {
+                    call: &call,
+                    reply_limit,
+                    due,
+                    first_queued: false,
+                };
+                Poll::Ready(self.send(order, context.waker()))
+            })
+            .await;
+            let sent = match sent {
+                Err(NotSent::Full) => self.queue(&call, reply_limit, &mut due).await,
+                sent => sent,
+            };
+            let mut flight = match sent {
+                Ok(place) => Flight::new(&self.shared, place),
+                Err(NotSent::Lost) => match self.connect_again(&mut due).await {
+                    Ok(()) => continue,
+                    Err(cause) => return (Ended::failed(cause, executed), None),
+                },
+                Err(NotSent::TooLarge) => {
+                    let ended = Ended {
+                        outcome: Outcome::Refused(Refusal::TooLarge),
+                        message_type: 0,
+                    };
+                    return (ended, None);
+                }
+                Err(NotSent::Corrupt(corrupt)) => {
+                    return (Ended::failed(Cause::Corrupt(corrupt), executed), None);
+                }
+                Err(NotSent::Late | NotSent::Full) => {
+                    return (Ended::failed(Cause::Deadline, executed), None);
+                }
+                Err(NotSent::Forked) => return (Ended::failed(Cause::Forked, executed), None),
+            };
+            let ended = poll_fn(|context| flight.poll(context, buffer.as_deref_mut())).await;
+            let Outcome::Failed(failure) = ended.outcome else {
+                return (ended, Some(flight));
+            };
+            if failure.executed == Executed::Maybe {
+                executed = Executed::Maybe;
+            }
+            let again = failure.executed == Executed::No || call.is_idempotent();
+            if failure.cause != Cause::HungUp || !again {
+                return (Ended::failed(failure.cause, executed), None);
+            }
+            let now = Instant::now();
+            due.at = due.at.or(flight.deadline());
+            let left = due.at(now).saturating_duration_since(now);
+            if left.is_zero() {
+                return (Ended::failed(Cause::Deadline, executed), None);
+            }
+            call = call.timeout(left);
+        }
+    }
+
+    fn send(&self, order: Order<'_, '_>, waker: &Waker) -> Result<u16, NotSent> {
+        if self.shared.is_forked() {
+            return Err(NotSent::Forked);
+        }
+        let mut wakes = Wakes::default();
+        let mut state = self.shared.lock();
+        let sent = state.send(order, waker, &mut wakes);
+        let lost = match sent {
+            Err(NotSent::Corrupt(corrupt)) => state.lose(Cause::Corrupt(corrupt)),
+            _ => None,
+        };
+        drop(state);
+        wakes.wake();
+        if lost.is_some() {
+            drop(lost);
+            self.shared.tell_ended();
+        }
+        let (place, nudge) = sent?;
+        if let Some(nudge) = nudge {
+            nudge.go();
+        }
+        Ok(place)
+    }
+
+    /// Waits for the turn of a call for which there was no room, and sends it. Only here a call has a
+    /// timer of its own.
+    async fn queue(
+        &self,
+        call: &Call<'_>,
+        reply_limit: usize,
+        due: &mut Due,
+    ) -> Result<u16, NotSent> {
+        let _queued = Queued::new(&self.shared);
+        let at = due.at(Instant::now());
+        let due = *due;
+        let turn = async {
+            // It is never closed.
+            let _first = self.turnstile.acquire().await.map_err(|_| NotSent::Late)?;
+            let _front = Front(&self.shared);
+            poll_fn(|context| {
+                let order = Order {
+                    call,
+                    reply_limit,
+                    due,
+                    first_queued: true,
+                };
+                match self.send(order, context.waker()) {
+                    Err(NotSent::Full) => Poll::Pending,
+                    sent => Poll::Ready(sent),
+                }
+            })
+            .await
+        };
+        let turn = tokio::time::timeout_at(at.into(), turn).await;
+        turn.unwrap_or(Err(NotSent::Late))
+    }
+
+    async fn connect_again(&self, due: &mut Due) -> Result<(), Cause> {
+        let at = due.at(Instant::now());
+        let connect = async {
+            let _one_at_a_time = self.reconnecting.lock().await;
+            if self.shared.lock().is_connected() {
+                return Ok(());
+            }
+            self.connector.reconnect(&self.shared).await
+        };
+        // Without a runtime there is no timer either.
+        tokio::runtime::Handle::try_current().map_err(|_| Cause::Unreachable)?;
+        let connected = tokio::time::timeout_at(at.into(), connect).await;
+        connected.unwrap_or(Err(Cause::Unreachable))
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if !self.shared.is_forked() {
+            let connection = self.shared.lock().disconnect();
+            drop(connection);
+        }
+    }
+}
+
+impl Ended {
+    const fn failed(cause: Cause, executed: Executed) -> Self {
+        Self {
+            outcome: Outcome::Failed(Failure { cause, executed }),
+            message_type: 0,
+        }
+    }
+}
+
+impl std::fmt::Debug for AsyncClient {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("AsyncClient")
+            .field("connector", &self.inner.connector)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One of the calls that wait for room: those that come later wait behind it.
+struct Queued<'s> {
+    shared: &'s Shared,
+}
+
+impl<'s> Queued<'s> {
+    fn new(shared: &'s Shared) -> Self {
+        shared.lock().queue();
+        Self { shared }
+    }
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        if !self.shared.is_forked() {
+            self.shared.lock().leave_queue();
+        }
+    }
+}
+
+/// The first of them, whom the next free room belongs to.
+struct Front<'s>(&'s Shared);
+
+impl Drop for Front<'_> {
+    fn drop(&mut self) {
+        if !self.0.is_forked() {
+            let stale = self.0.lock().leave_front();
+            drop(stale);
+        }
+    }
+}

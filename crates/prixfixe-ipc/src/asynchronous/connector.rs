@@ -1,0 +1,205 @@
+//! Connections of a process, as they are made, shared and made again.
+
+use std::io;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, Semaphore};
+
+use super::driver::Driver;
+use super::live::{Counters, Hold, Live, NotJoined};
+use super::state::Shared;
+use super::{AsyncClient, Inner};
+use crate::address::Address;
+use crate::client::link::{Link, OpenedChannel};
+use crate::client::{ClientOptions, ClientStatistics, ConnectError, back_off};
+use crate::handshake::{ConnectRefusal, Role};
+use crate::outcome::Cause;
+use crate::sync::Ordering;
+use crate::sys::ForkGuard;
+
+/// Makes asynchronous clients of one server that share one control socket and one wake-up.
+///
+/// The first client starts a task on the runtime that it is made on, which runs as long as there are
+/// clients; it needs IO and time enabled there. If that runtime ends, open calls end, too, and
+/// the next call starts the task anew on the runtime that it is made on.
+#[derive(Clone)]
+pub struct AsyncConnector {
+    core: Arc<Core>,
+}
+
+struct Core {
+    address: Address,
+    options: ClientOptions,
+    guard: OnceLock<Arc<ForkGuard>>,
+    /// Held while connecting, never during a call.
+    live: Mutex<Option<Arc<Hold>>>,
+    counters: Arc<Counters>,
+}
+
+/// A channel that was opened, and is closed again if nobody comes to use it.
+struct Opened {
+    hold: Arc<Hold>,
+    channel: Option<OpenedChannel>,
+}
+
+impl AsyncConnector {
+    /// A connector with the default options. Nothing is connected yet.
+    pub fn new(address: Address) -> Self {
+        Self::with_options(address, ClientOptions::default())
+    }
+
+    /// A connector with options of one's own.
+    pub fn with_options(address: Address, options: ClientOptions) -> Self {
+        Self {
+            core: Arc::new(Core {
+                address,
+                options,
+                guard: OnceLock::new(),
+                live: Mutex::default(),
+                counters: Arc::default(),
+            }),
+        }
+    }
+
+    /// Where the server is.
+    pub fn address(&self) -> &Address {
+        &self.core.address
+    }
+
+    /// A client with a channel of its own.
+    ///
+    /// # Errors
+    /// When nobody listens there, the server refuses, or this is not called on a tokio runtime.
+    ///
+    /// # Panics
+    /// When the runtime was built without IO or without time.
+    pub async fn client(&self) -> Result<AsyncClient, ConnectError> {
+        let guard = self.guard()?;
+        let shared = Arc::new(Shared::new(guard, self.core.options.sizes));
+        self.connect(&shared).await?;
+        Ok(AsyncClient {
+            inner: Arc::new(Inner {
+                connector: self.clone(),
+                shared,
+                turnstile: Semaphore::new(1),
+                reconnecting: Mutex::new(()),
+                max_payload: self.core.options.sizes.max_payload() as usize,
+            }),
+        })
+    }
+
+    /// What all clients of this connector have counted so far.
+    pub fn statistics(&self) -> ClientStatistics {
+        self.core.counters.read()
+    }
+
+    /// Attempts for ever: the caller's deadline ends it.
+    pub(super) async fn reconnect(&self, shared: &Arc<Shared>) -> Result<(), Cause> {
+        loop {
+            match self.connect(shared).await {
+                Ok(()) => {
+                    // Relaxed: a number of its own.
+                    self.core
+                        .counters
+                        .reconnects
+                        .fetch_add(1, Ordering::Relaxed);
+                    return Ok(());
+                }
+                Err(_) if Handle::try_current().is_err() => return Err(Cause::Unreachable),
+                Err(_) => tokio::time::sleep(back_off()).await,
+            }
+        }
+    }
+
+    /// One attempt to give `shared` a channel.
+    async fn connect(&self, shared: &Arc<Shared>) -> Result<(), ConnectError> {
+        let runtime = Handle::try_current().map_err(io::Error::other)?;
+        // Held also while the channel is opened: the server answers one after the other.
+        let mut current = self.core.live.lock().await;
+        let hold = match current.as_ref().filter(|hold| hold.is_usable()) {
+            Some(hold) => Arc::clone(hold),
+            None => {
+                let hold = self.link(&runtime).await?;
+                *current = Some(Arc::clone(&hold));
+                hold
+            }
+        };
+        let sizes = self.core.options.sizes;
+        let deadline = Instant::now() + self.core.options.connect_timeout;
+        let open = move || {
+            let channel = hold.link.open(sizes, deadline)?;
+            Ok::<_, ConnectError>(Opened {
+                hold,
+                channel: Some(channel),
+            })
+        };
+        let opened = runtime
+            .spawn_blocking(open)
+            .await
+            .map_err(io::Error::other)??;
+        drop(current);
+        opened.join(shared)
+    }
+
+    /// Connects the process, and starts a driver for it.
+    async fn link(&self, runtime: &Handle) -> Result<Arc<Hold>, ConnectError> {
+        let guard = self.guard()?;
+        let core = Arc::clone(&self.core);
+        let connect = move || {
+            Link::connect(
+                &core.address,
+                Role::Asynchronous,
+                &core.options.trusted_servers,
+                core.options.connect_timeout,
+            )
+        };
+        let connected = runtime.spawn_blocking(connect).await;
+        let (link, wake) = connected.map_err(io::Error::other)??;
+        let wake = wake.ok_or(ConnectError::Protocol("nothing to be woken by"))?;
+        let live = Arc::new(Live::new(link, Arc::clone(&self.core.counters)));
+        let hold = Arc::new(Hold::new(Arc::clone(&live)));
+        let driver = Driver::new(live, wake, guard)?;
+        runtime.spawn(driver.run());
+        Ok(hold)
+    }
+
+    fn guard(&self) -> io::Result<Arc<ForkGuard>> {
+        if let Some(guard) = self.core.guard.get() {
+            return Ok(Arc::clone(guard));
+        }
+        let guard = Arc::new(ForkGuard::new()?);
+        Ok(Arc::clone(self.core.guard.get_or_init(|| guard)))
+    }
+}
+
+impl std::fmt::Debug for AsyncConnector {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("AsyncConnector")
+            .field("address", &self.core.address)
+            .field("options", &self.core.options)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Opened {
+    fn join(mut self, shared: &Arc<Shared>) -> Result<(), ConnectError> {
+        let channel = self.channel.take().ok_or(ConnectError::NoAnswer)?;
+        Live::join(&self.hold, channel, shared).map_err(|failure| match failure {
+            NotJoined::Full => ConnectRefusal::Full.into(),
+            NotJoined::Over => ConnectError::NoAnswer,
+        })
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        if let Some(channel) = &self.channel
+            && !self.hold.link.is_forked()
+        {
+            self.hold.link.close(channel.number);
+        }
+    }
+}

@@ -1,0 +1,427 @@
+//! The one task of a link that waits for the server: it looks into the rings for all clients.
+
+use std::future::poll_fn;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, RawFd};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+use tokio::time::Sleep;
+
+use super::live::Live;
+use super::state::{Connection, Shared};
+use super::wakes::Wakes;
+use crate::client::LONGEST_SLEEP;
+use crate::client::link::AsyncWake;
+use crate::layout::LinkPage;
+use crate::memory::OwnWord;
+use crate::outcome::Cause;
+use crate::spin::{Crowd, Luck, SPIN_BUDGET};
+use crate::sync::Ordering;
+use crate::sys::{self, ForkGuard, WakeReceiver};
+use crate::wake::Sleeper;
+
+/// Looks into the rings, hands replies to their callers, and sleeps when there are none.
+pub(super) struct Driver {
+    live: Arc<Live>,
+    guard: Arc<ForkGuard>,
+    sleeper: Sleeper,
+    pipe: AsyncFd<Pipe>,
+    socket: AsyncFd<ControlSocket>,
+    timer: Timer,
+    /// Wakes that were not read out of the pipe.
+    undrained: u32,
+    luck: Luck,
+}
+
+/// Why the driver wakes up.
+enum Event {
+    /// The server has woken it.
+    Woken,
+    /// Something happened at the control socket.
+    Control,
+    /// A call was sent whose deadline comes before the driver wakes by itself.
+    Told,
+    /// It is time.
+    Time,
+}
+
+/// What the driver does after a sleep.
+enum Slept {
+    LookAgain,
+    Over,
+}
+
+/// Wakes that may stay in the pipe: reading is a system call, and only a full pipe, of one page,
+/// would swallow a wake. The kernel reports each wake whether the one before was read or not.
+const MOST_UNDRAINED: u32 = 256;
+/// How late a deadline may be noticed while replies keep the driver busy, and how late the time of a
+/// call may start to count.
+const DEADLINES_EVERY: Duration = Duration::from_millis(1);
+/// Looks into the rings between two looks at the clock.
+const LOOKS_PER_CLOCK: u32 = 16;
+
+impl Driver {
+    /// To be made on the runtime that is to run it.
+    pub(super) fn new(live: Arc<Live>, wake: AsyncWake, guard: Arc<ForkGuard>) -> io::Result<Self> {
+        let pipe = Pipe(wake.receiver);
+        let socket = ControlSocket(Arc::clone(&live));
+        // SAFETY: the pipe owns its descriptor, never replaces it, and closes it when it is dropped.
+        let pipe = unsafe { AsyncFd::register_with_interest(pipe, Interest::READABLE) }?;
+        // SAFETY: the same holds for the link, of which the socket has a share.
+        let socket = unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }?;
+        Ok(Self {
+            guard,
+            sleeper: Sleeper::new(OwnWord::at(&wake.page, LinkPage::SLEEPING)),
+            pipe,
+            socket,
+            timer: Timer::new(),
+            undrained: 0,
+            luck: Luck::default(),
+            live,
+        })
+    }
+
+    /// Runs until the server or the last client is gone.
+    pub(super) async fn run(mut self) {
+        let mut deadlines = Instant::now();
+        let mut looks = 0_u32;
+        let mut looking_since = None;
+        while self.guard.is_owner() {
+            looks = looks.wrapping_add(1);
+            let clock = looks.is_multiple_of(LOOKS_PER_CLOCK).then(Instant::now);
+            if let Some(now) = clock
+                && now.duration_since(deadlines) >= DEADLINES_EVERY
+            {
+                deadlines = now;
+                self.attend_deadlines(now);
+            }
+            if self.sweep() {
+                self.luck.won();
+                looking_since = None;
+                let_others_run().await;
+                continue;
+            }
+            let gives_up = match looking_since {
+                None => !self.may_look(),
+                Some(since) => clock.is_some_and(|now| now.duration_since(since) >= SPIN_BUDGET),
+            };
+            if gives_up {
+                if looking_since.take().is_some() {
+                    self.luck.lost();
+                }
+                if matches!(self.sleep().await, Slept::Over) {
+                    return;
+                }
+                continue;
+            }
+            if looking_since.is_none() {
+                looking_since = Some(clock.unwrap_or_else(Instant::now));
+            }
+            if matches!(self.live.link.crowd(), Crowd::Several | Crowd::Many) {
+                sys::yield_now();
+            }
+            let_others_run().await;
+        }
+    }
+
+    /// Whether to look for a while before sleeping.
+    fn may_look(&mut self) -> bool {
+        self.live.link.crowd() != Crowd::OneProcessor && self.luck.worth_a_try()
+    }
+
+    /// Looks into every ring that has changed. True when there was one.
+    fn sweep(&mut self) -> bool {
+        let mut found = false;
+        let mut wakes = Wakes::default();
+        let mut next = 0;
+        // Bounded: each turn but the last has woken a batch of callers or lost a connection.
+        loop {
+            let (more, lost) = sweep_some(&self.live, &mut next, &mut wakes, &mut found);
+            wakes.wake();
+            if let Some((lost, watched)) = lost {
+                drop(lost);
+                watched.tell_ended();
+            } else if !more {
+                return found;
+            }
+        }
+    }
+
+    /// Ends calls that are late, and returns the next deadline. `None` when nobody waits.
+    fn attend_deadlines(&self, now: Instant) -> Option<Instant> {
+        let mut next: Option<Instant> = None;
+        let mut member = 0;
+        // Bounded: each turn but the last has gone past a member.
+        while let Some(ended) = expire_some(&self.live, &mut member, now, &mut next) {
+            ended.tell_ended();
+        }
+        next
+    }
+
+    /// Sleeps until there may be something to do.
+    async fn sleep(&mut self) -> Slept {
+        self.sleeper.announce();
+        let slept = self.sleep_announced().await;
+        self.sleeper.withdraw();
+        self.live.driver_is_awake();
+        slept
+    }
+
+    async fn sleep_announced(&mut self) -> Slept {
+        let mut looked = Instant::now();
+        loop {
+            self.live.driver_settles();
+            if self.sweep() {
+                return Slept::LookAgain;
+            }
+            let now = Instant::now();
+            let next = self.attend_deadlines(now);
+            if next.is_none() && self.live.is_released() {
+                return Slept::Over;
+            }
+            let wakes_at = next.map(|next| next.min(looked + LONGEST_SLEEP).max(now));
+            self.live.driver_sleeps(wakes_at);
+            count(&self.live.counters.sleeps);
+            match self.event(wakes_at).await {
+                Event::Woken => return Slept::LookAgain,
+                Event::Control if self.live.link.is_gone() => {
+                    self.live.end();
+                    return Slept::Over;
+                }
+                Event::Control => {}
+                // Somebody was idle until now: the long sleep is counted from here.
+                Event::Told if wakes_at.is_none() => looked = Instant::now(),
+                Event::Told => {}
+                Event::Time if !self.guard.is_owner() => return Slept::Over,
+                Event::Time => {
+                    if self.sweep() {
+                        count(&self.live.counters.woke_late);
+                        return Slept::LookAgain;
+                    }
+                    let now = Instant::now();
+                    if now.duration_since(looked) >= LONGEST_SLEEP {
+                        looked = now;
+                        if self.live.link.is_gone() {
+                            self.live.end();
+                            return Slept::Over;
+                        }
+                        self.ring_again();
+                    }
+                }
+            }
+        }
+    }
+
+    /// Rings for one of those who wait: the server looks at all of them then.
+    fn ring_again(&self) {
+        let members = self.live.members();
+        let end = members.watched.capacity();
+        let first = self.live.next_watched(0, end);
+        let Some(watched) = first.and_then(|index| members.watched.get(index)) else {
+            return;
+        };
+        let shared = Arc::clone(&watched.shared);
+        drop(members);
+        let rang = shared.lock().ring_again();
+        if rang {
+            count(&self.live.counters.rang_again);
+        }
+    }
+
+    /// The next event, or `until` at the latest.
+    async fn event(&mut self, until: Option<Instant>) -> Event {
+        let Self {
+            live,
+            pipe,
+            socket,
+            timer,
+            undrained,
+            ..
+        } = self;
+        let mut told = pin!(live.told.notified());
+        poll_fn(|context| {
+            if let Poll::Ready(ready) = pipe.poll_read_ready(context) {
+                if let Ok(mut ready) = ready {
+                    *undrained += 1;
+                    if *undrained >= MOST_UNDRAINED {
+                        *undrained = 0;
+                        // Whatever it says, the rings are looked into next.
+                        let _ = pipe.get_ref().0.drain();
+                    }
+                    ready.clear_ready();
+                }
+                return Poll::Ready(Event::Woken);
+            }
+            if let Poll::Ready(ready) = socket.poll_read_ready(context) {
+                if let Ok(mut ready) = ready {
+                    ready.clear_ready();
+                }
+                return Poll::Ready(Event::Control);
+            }
+            if told.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Event::Told);
+            }
+            match until {
+                Some(until) => timer.poll(until, context).map(|()| Event::Time),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // The runtime may end before the clients do: nobody would look into their rings any more.
+        if self.guard.is_owner() {
+            self.live.end();
+        }
+    }
+}
+
+/// Looks into rings from member `next` on, until `wakes` is full or a connection is lost: then there is
+/// more to look at.
+fn sweep_some(
+    live: &Live,
+    next: &mut usize,
+    wakes: &mut Wakes,
+    found: &mut bool,
+) -> (bool, Option<(Connection, Arc<Shared>)>) {
+    let mut members = live.members();
+    let end = members.watched.capacity();
+    while let Some(index) = live.next_watched(*next, end) {
+        let Some(watched) = members.watched.get_mut(index) else {
+            live.unwatch(index);
+            *next = index + 1;
+            continue;
+        };
+        // Relaxed: whoever reads the ring reads it again.
+        let tail = watched.tail.read(Ordering::Relaxed);
+        if tail == watched.seen {
+            *next = index + 1;
+            continue;
+        }
+        *found = true;
+        let mut state = watched.shared.lock();
+        match state.sweep(wakes) {
+            Ok(true) => {
+                watched.seen = tail;
+                *next = index + 1;
+            }
+            Ok(false) => return (true, None),
+            Err(corrupt) => {
+                *next = index + 1;
+                let lost = state.lose(Cause::Corrupt(corrupt));
+                let shared = Arc::clone(&watched.shared);
+                return (true, lost.map(|lost| (lost, Arc::clone(&shared))));
+            }
+        }
+        if wakes.is_full() {
+            return (true, None);
+        }
+    }
+    (false, None)
+}
+
+/// Ends late calls from member `from` on, until one has callers to be told, which it returns.
+fn expire_some(
+    live: &Live,
+    from: &mut usize,
+    now: Instant,
+    next: &mut Option<Instant>,
+) -> Option<Arc<Shared>> {
+    let members = live.members();
+    let end = members.watched.capacity();
+    while let Some(index) = live.next_watched(*from, end) {
+        *from = index + 1;
+        let Some(watched) = members.watched.get(index) else {
+            live.unwatch(index);
+            continue;
+        };
+        let mut state = watched.shared.lock();
+        let open = state.open();
+        let due = state.expire(now);
+        if state.is_waiting() {
+            let due = due.unwrap_or(now + LONGEST_SLEEP);
+            *next = Some(next.map_or(due, |next| next.min(due)));
+        } else {
+            live.unwatch(index);
+        }
+        if state.open() < open {
+            return Some(Arc::clone(&watched.shared));
+        }
+    }
+    None
+}
+
+fn count(counter: &AtomicU64) {
+    // Relaxed: a number of its own.
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Lets the other tasks of the runtime run, and then this one again, without the visit to the kernel
+/// that tokio's own `yield_now` may cost.
+async fn let_others_run() {
+    let mut again = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut again, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// One timer for all deadlines. It is set anew only for a time before the one that it is set to, so
+/// that a driver that sleeps often does not set it often.
+struct Timer {
+    sleep: Pin<Box<Sleep>>,
+    set_to: Option<Instant>,
+}
+
+impl Timer {
+    fn new() -> Self {
+        Self {
+            sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            set_to: None,
+        }
+    }
+
+    /// Ready at `until`, or before.
+    fn poll(&mut self, until: Instant, context: &mut Context<'_>) -> Poll<()> {
+        if self.set_to.is_none_or(|set_to| set_to > until) {
+            self.sleep.as_mut().reset(until.into());
+            self.set_to = Some(until);
+        }
+        let fired = self.sleep.as_mut().poll(context);
+        if fired.is_ready() {
+            self.set_to = None;
+        }
+        fired
+    }
+}
+
+/// The wake pipe as tokio wants it.
+struct Pipe(WakeReceiver);
+
+impl AsRawFd for Pipe {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_fd().as_raw_fd()
+    }
+}
+
+/// The control socket, lent by the link: only its end is of interest here.
+struct ControlSocket(Arc<Live>);
+
+impl AsRawFd for ControlSocket {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.link.socket().as_fd().as_raw_fd()
+    }
+}

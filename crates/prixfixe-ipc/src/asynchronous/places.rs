@@ -1,0 +1,217 @@
+//! Where calls wait for their ends: every change of a place's state is in this file.
+//!
+//! ```text
+//!  free ── open ──► open ── end (reply, deadline, hang-up) ──► ended ── take ──► free
+//!                    └───── give up (the future is dropped) ──► free     └ lend ──► lent ──► free
+//! ```
+//! A place belongs to a call from sending to the moment when its caller has the outcome, so it
+//! outlives the slot that the call has in its channel, and the channel itself.
+
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+
+use crate::layout::ChannelSizes;
+use crate::outcome::Outcome;
+
+/// The places of one client, made with it.
+pub(super) struct Places {
+    places: Box<[Place]>,
+    free: Vec<u16>,
+    open: usize,
+}
+
+/// Room for one call.
+struct Place {
+    state: PlaceState,
+    waker: Option<Waker>,
+    due: Due,
+    /// For a reply that comes before its caller asks; away while it is lent.
+    buffer: BytesMut,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PlaceState {
+    Free,
+    /// The call was sent in this slot of the channel.
+    Open(u16),
+    /// The caller has not asked yet.
+    Ended(Ended),
+    /// The caller reads the reply where it lies.
+    Lent,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Ended {
+    /// The length of a reply that lies in the buffer of its place, if there is one.
+    pub(super) outcome: Outcome<usize>,
+    pub(super) message_type: u32,
+}
+
+/// When a call has to be over. The clock is read for it only when somebody reads it anyway: a call
+/// that ends at once never pays for that, and one that does not starts counting up to a millisecond
+/// late.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Due {
+    pub(super) timeout: Duration,
+    pub(super) at: Option<Instant>,
+}
+
+/// What a caller finds who asks for the end of his call.
+pub(super) enum Found {
+    Ended(Ended),
+    Open,
+}
+
+impl Due {
+    /// The deadline, counted from `now` if it was not before.
+    pub(super) fn at(&mut self, now: Instant) -> Instant {
+        let timeout = self.timeout;
+        // A deadline beyond what the clock can name is as good as a year.
+        *self
+            .at
+            .get_or_insert_with(|| now.checked_add(timeout).unwrap_or(now + YEAR))
+    }
+}
+
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
+impl Places {
+    /// As many places as calls may be open, each with a buffer for the longest reply. They are parts
+    /// of one zeroed allocation, of which the system gives pages as they are first written.
+    pub(super) fn new(sizes: ChannelSizes) -> Self {
+        let count = sizes.max_in_flight();
+        let length = sizes.max_payload() as usize;
+        let mut memory = BytesMut::zeroed(usize::from(count) * length);
+        let place = |_| Place {
+            state: PlaceState::Free,
+            waker: None,
+            due: Due {
+                timeout: Duration::ZERO,
+                at: None,
+            },
+            buffer: memory.split_to(length),
+        };
+        Self {
+            places: (0..count).map(place).collect(),
+            free: (0..count).rev().collect(),
+            open: 0,
+        }
+    }
+
+    pub(super) fn any_free(&self) -> bool {
+        !self.free.is_empty()
+    }
+
+    /// Calls whose end is still to come.
+    pub(super) fn open(&self) -> usize {
+        self.open
+    }
+
+    /// Gives a call that was sent in `slot` a place. The caller has seen that one is free.
+    pub(super) fn take_free(&mut self, slot: u16, due: Due, waker: &Waker) -> Option<u16> {
+        let index = self.free.pop()?;
+        let place = &mut self.places[usize::from(index)];
+        place.state = PlaceState::Open(slot);
+        place.due = due;
+        place.waker = Some(waker.clone());
+        self.open += 1;
+        Some(index)
+    }
+
+    /// The places whose calls are open, with the slots of these.
+    pub(super) fn open_places(&self) -> impl Iterator<Item = (u16, u16)> + '_ {
+        (0..)
+            .zip(&self.places)
+            .filter_map(|(index, place)| match place.state {
+                PlaceState::Open(slot) => Some((index, slot)),
+                _ => None,
+            })
+    }
+
+    /// The slot of an open call.
+    pub(super) fn slot(&self, index: u16) -> Option<u16> {
+        match self.places[usize::from(index)].state {
+            PlaceState::Open(slot) => Some(slot),
+            _ => None,
+        }
+    }
+
+    pub(super) fn due(&mut self, index: u16) -> &mut Due {
+        &mut self.places[usize::from(index)].due
+    }
+
+    /// When the call at `index` has to be over, if its time is counted already.
+    pub(super) fn deadline(&self, index: u16) -> Option<Instant> {
+        self.places[usize::from(index)].due.at
+    }
+
+    pub(super) fn indexes(&self) -> std::ops::Range<u16> {
+        // As many as the sizes of the channel say, hence no more than fit.
+        0..u16::try_from(self.places.len()).unwrap_or(u16::MAX)
+    }
+
+    /// Where the reply to the call at `index` goes.
+    pub(super) fn buffer(&mut self, index: u16) -> &mut BytesMut {
+        &mut self.places[usize::from(index)].buffer
+    }
+
+    /// Whom to wake for the call at `index`.
+    pub(super) fn take_waker(&mut self, index: u16) -> Option<Waker> {
+        self.places[usize::from(index)].waker.take()
+    }
+
+    /// Has `waker` called from now on. Returns what was there, to be dropped without a lock.
+    pub(super) fn set_waker(&mut self, index: u16, waker: &Waker) -> Option<Waker> {
+        let known = &mut self.places[usize::from(index)].waker;
+        if known.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            return None;
+        }
+        known.replace(waker.clone())
+    }
+
+    /// Ends the open call at `index`. Its caller is still to be told.
+    pub(super) fn end(&mut self, index: u16, ended: Ended) {
+        let place = &mut self.places[usize::from(index)];
+        if matches!(place.state, PlaceState::Open(_)) {
+            place.state = PlaceState::Ended(ended);
+            self.open -= 1;
+        }
+    }
+
+    /// How far the call at `index` is.
+    pub(super) fn look(&self, index: u16) -> Found {
+        match self.places[usize::from(index)].state {
+            PlaceState::Ended(ended) => Found::Ended(ended),
+            PlaceState::Open(_) | PlaceState::Lent | PlaceState::Free => Found::Open,
+        }
+    }
+
+    /// Hands the buffer of an ended call out.
+    pub(super) fn lend(&mut self, index: u16) -> BytesMut {
+        let place = &mut self.places[usize::from(index)];
+        place.state = PlaceState::Lent;
+        std::mem::take(&mut place.buffer)
+    }
+
+    /// Takes the buffer back, and the place is free.
+    pub(super) fn give_back(&mut self, index: u16, buffer: BytesMut) {
+        self.places[usize::from(index)].buffer = buffer;
+        let _: Option<Waker> = self.release(index);
+    }
+
+    /// Makes the place free. Returns what is to be dropped without a lock.
+    pub(super) fn release(&mut self, index: u16) -> Option<Waker> {
+        let place = &mut self.places[usize::from(index)];
+        match place.state {
+            PlaceState::Free => return None,
+            PlaceState::Open(_) => self.open -= 1,
+            PlaceState::Ended(_) | PlaceState::Lent => {}
+        }
+        place.state = PlaceState::Free;
+        self.free.push(index);
+        place.waker.take()
+    }
+}

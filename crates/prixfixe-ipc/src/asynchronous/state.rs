@@ -1,0 +1,453 @@
+//! A client's calls and its channel, behind one lock. Nothing here waits or calls a waker, and nothing
+//! but ringing again for a server that is silent makes a system call.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::Instant;
+
+use super::live::{Hold, Live, Nudge};
+use super::places::{Due, Ended, Found, Places};
+use super::wakes::Wakes;
+use crate::call::Call;
+use crate::client::channel::{Channel, Reply, SendFailure};
+use crate::client::link::Bell;
+use crate::layout::ChannelSizes;
+use crate::outcome::{Cause, Executed, Outcome};
+use crate::ring::Corrupt;
+use crate::sys::ForkGuard;
+
+/// What the tasks that use a client share with the driver of its link.
+pub(super) struct Shared {
+    guard: Arc<ForkGuard>,
+    state: Mutex<State>,
+}
+
+/// The calls of a client.
+pub(super) struct State {
+    /// `None` after it was lost and before it is made again.
+    connection: Option<Connection>,
+    places: Places,
+    /// Calls that wait for room to be sent.
+    queued: usize,
+    /// Whom to wake when there may be room: the first of them.
+    first_queued: Option<Waker>,
+}
+
+/// A channel with the link it belongs to. To be dropped without a lock.
+pub(super) struct Connection {
+    pub(super) live: Arc<Hold>,
+    pub(super) number: u32,
+    /// Its place among the members of the link.
+    pub(super) member: usize,
+    pub(super) channel: Channel,
+    pub(super) bell: Bell,
+    /// The place of the call in each slot.
+    pub(super) place_of: Box<[u16]>,
+    /// A reply was left in the ring for its caller to copy.
+    pub(super) left_in_ring: bool,
+}
+
+/// Why a call was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotSent {
+    /// There is no room, or others wait for it already.
+    Full,
+    /// There is no connection.
+    Lost,
+    TooLarge,
+    Corrupt(Corrupt),
+    /// The deadline passed while it waited for room.
+    Late,
+    Forked,
+}
+
+/// What a caller asks to be sent.
+#[derive(Clone, Copy)]
+pub(super) struct Order<'o, 'c> {
+    pub(super) call: &'o Call<'c>,
+    /// The longest reply that the caller has room for, in bytes.
+    pub(super) reply_limit: usize,
+    pub(super) due: Due,
+    /// It is the first of those that wait for room.
+    pub(super) first_queued: bool,
+}
+
+impl Shared {
+    pub(super) fn new(guard: Arc<ForkGuard>, sizes: ChannelSizes) -> Self {
+        Self {
+            guard,
+            state: Mutex::new(State {
+                connection: None,
+                places: Places::new(sizes),
+                queued: 0,
+                first_queued: None,
+            }),
+        }
+    }
+
+    /// Whether this process is a fork of the one that the client belongs to. To be asked before
+    /// [`Shared::lock`]: in a forked child the lock may be held by nobody for ever.
+    pub(super) fn is_forked(&self) -> bool {
+        !self.guard.is_owner()
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        // No change below can be left half done by a panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends what is open because its link is over.
+    pub(super) fn hang_up(&self, live: &Live) {
+        let lost = self.lock().hang_up(live);
+        drop(lost);
+        self.tell_ended();
+    }
+
+    /// Wakes everybody whose call has ended.
+    pub(super) fn tell_ended(&self) {
+        let mut wakes = Wakes::default();
+        // Bounded: each turn but the last takes a batch of wakers, of which there are as many as places.
+        loop {
+            self.lock().collect_ended(&mut wakes);
+            let more = wakes.is_full();
+            wakes.wake();
+            if !more {
+                return;
+            }
+        }
+    }
+}
+
+impl State {
+    pub(super) fn is_connected(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    /// Puts a new connection in place of the one that was lost.
+    pub(super) fn connect(&mut self, connection: Connection) -> Option<Connection> {
+        self.connection.replace(connection)
+    }
+
+    pub(super) fn disconnect(&mut self) -> Option<Connection> {
+        self.connection.take()
+    }
+
+    pub(super) fn places(&mut self) -> &mut Places {
+        &mut self.places
+    }
+
+    /// Calls whose end is still to come.
+    pub(super) fn open(&self) -> usize {
+        self.places.open()
+    }
+
+    /// Rings once more for what is open.
+    pub(super) fn ring_again(&self) -> bool {
+        let ring = |connection: &Connection| connection.live.ring_again(&connection.bell);
+        self.connection.as_ref().is_some_and(ring)
+    }
+
+    /// Whether somebody waits for something that the server is to write.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.connection.is_some() && (self.places.open() > 0 || self.first_queued.is_some())
+    }
+
+    pub(super) fn queue(&mut self) {
+        self.queued += 1;
+    }
+
+    pub(super) fn leave_queue(&mut self) {
+        self.queued -= 1;
+    }
+
+    /// The first in the queue waits no more. Returns what is to be dropped without a lock.
+    pub(super) fn leave_front(&mut self) -> Option<Waker> {
+        self.first_queued.take()
+    }
+
+    /// Sends a call and has `waker` called at its end. Returns its place, and whom to nudge once the
+    /// lock is released.
+    pub(super) fn send(
+        &mut self,
+        order: Order<'_, '_>,
+        waker: &Waker,
+        wakes: &mut Wakes,
+    ) -> Result<(u16, Option<Nudge>), NotSent> {
+        let sent = self.try_send(order, waker, wakes);
+        if sent.as_ref().err() != Some(&NotSent::Full) || !order.first_queued {
+            return sent;
+        }
+        self.first_queued = Some(waker.clone());
+        let Some(connection) = &self.connection else {
+            return sent;
+        };
+        // What made room before the driver was told to look here is found now.
+        connection.live.watch(connection.member);
+        if !connection.channel.looks_ready() {
+            return sent;
+        }
+        self.try_send(order, waker, wakes)
+    }
+
+    fn try_send(
+        &mut self,
+        order: Order<'_, '_>,
+        waker: &Waker,
+        wakes: &mut Wakes,
+    ) -> Result<(u16, Option<Nudge>), NotSent> {
+        let connection = self.connection.as_ref().ok_or(NotSent::Lost)?;
+        if self.queued > 0 && !order.first_queued {
+            return Err(NotSent::Full);
+        }
+        let channel = &connection.channel;
+        // The driver looks for replies that somebody waits for; others are passed over here.
+        let unwatched = connection.left_in_ring || channel.unended() > channel.open();
+        if unwatched && channel.looks_ready() {
+            self.drain(None, wakes).map_err(NotSent::Corrupt)?;
+        }
+        let connection = self.connection.as_mut().ok_or(NotSent::Lost)?;
+        if !self.places.any_free() {
+            return Err(NotSent::Full);
+        }
+        let mut due = order.due;
+        if connection.live.sleeps() {
+            due.at(Instant::now());
+        }
+        let slot = connection
+            .channel
+            .send(order.call, order.reply_limit)
+            .map_err(|failure| match failure {
+                SendFailure::Full => NotSent::Full,
+                SendFailure::TooLarge => NotSent::TooLarge,
+                SendFailure::Corrupt(corrupt) => NotSent::Corrupt(corrupt),
+            })?;
+        let place = self
+            .places
+            .take_free(slot, due, waker)
+            .ok_or(NotSent::Full)?;
+        connection.place_of[usize::from(slot)] = place;
+        let nudge = Live::nudge(
+            &connection.live,
+            connection.member,
+            &connection.bell,
+            due.at,
+        );
+        Ok((place, nudge))
+    }
+
+    /// Looks for the end of the call at `place`. A reply is copied to `buffer` if that is given, and
+    /// stays in its place otherwise.
+    pub(super) fn look(
+        &mut self,
+        place: u16,
+        mut buffer: Option<&mut [u8]>,
+        wakes: &mut Wakes,
+    ) -> Result<Option<Ended>, Corrupt> {
+        if let Found::Ended(mut ended) = self.places.look(place) {
+            if let (Outcome::Completed(length), Some(buffer)) = (ended.outcome, buffer) {
+                ended.outcome = copy(&self.places.buffer(place)[..length], buffer);
+            }
+            return Ok(Some(ended));
+        }
+        let ready = |connection: &Connection| connection.channel.looks_ready();
+        if !self.connection.as_ref().is_some_and(ready) {
+            return Ok(None);
+        }
+        let direct = buffer.as_deref_mut().map(|buffer| (place, buffer));
+        if let Some(ended) = self.drain(direct, wakes)? {
+            return Ok(Some(ended));
+        }
+        Ok(match self.places.look(place) {
+            // Only where no buffer was given: a reply that was to be copied has been.
+            Found::Ended(ended) => Some(ended),
+            Found::Open => None,
+        })
+    }
+
+    /// The driver has seen the ring change. False when there is more than `wakes` could take.
+    pub(super) fn sweep(&mut self, wakes: &mut Wakes) -> Result<bool, Corrupt> {
+        let Some(connection) = &mut self.connection else {
+            return Ok(true);
+        };
+        if self.places.open() == 1
+            && connection.channel.unended() == 1
+            && self.first_queued.is_none()
+        {
+            // One call, hence one reply: who waits for it copies it once, to where it shall be.
+            connection.left_in_ring = true;
+            let place = self.places.open_places().next();
+            wakes.push(place.and_then(|(place, _)| self.places.take_waker(place)));
+            return Ok(true);
+        }
+        self.drain(None, wakes)?;
+        Ok(!wakes.is_full())
+    }
+
+    /// Ends what is late at `now`. Returns the next deadline.
+    pub(super) fn expire(&mut self, now: Instant) -> Option<Instant> {
+        let mut next: Option<Instant> = None;
+        let mut late = false;
+        for index in self.places.indexes() {
+            if self.places.slot(index).is_some() {
+                let at = self.places.due(index).at(now);
+                late |= at <= now;
+                next = Some(next.map_or(at, |next| next.min(at)));
+            }
+        }
+        if !late {
+            return next;
+        }
+        // A reply that is there counts, however late its caller asks.
+        let _ = self.drain_all();
+        for index in self.places.indexes() {
+            if let Some(slot) = self.places.slot(index)
+                && self.places.due(index).at(now) <= now
+            {
+                self.end_open(index, slot, Cause::Deadline);
+            }
+        }
+        let open = self.places.open_places().map(|(index, _)| index);
+        let open = open.filter_map(|index| self.places.deadline(index));
+        open.min()
+    }
+
+    /// The caller of the call at `place` has its outcome, or gives up.
+    pub(super) fn release(&mut self, place: u16, wakes: &mut Wakes) -> Option<Waker> {
+        if let Some(slot) = self.places.slot(place)
+            && let Some(connection) = &mut self.connection
+        {
+            let _: Executed = connection.channel.give_up(slot);
+        }
+        let dropped = self.places.release(place);
+        self.made_room(wakes);
+        dropped
+    }
+
+    /// There may be room for another call now.
+    pub(super) fn made_room(&mut self, wakes: &mut Wakes) {
+        if !wakes.is_full() {
+            wakes.push(self.first_queued.take());
+        }
+    }
+
+    /// Gives the connection up, for `cause`, and ends what is open. The callers are still to be told.
+    pub(super) fn lose(&mut self, cause: Cause) -> Option<Connection> {
+        for index in self.places.indexes() {
+            if let Some(slot) = self.places.slot(index) {
+                self.end_open(index, slot, cause);
+            }
+        }
+        self.connection.take()
+    }
+
+    fn hang_up(&mut self, live: &Live) -> Option<Connection> {
+        let connection = self.connection.as_ref()?;
+        if !connection.live.is(live) {
+            return None;
+        }
+        // What was written before counts.
+        match self.drain_all() {
+            Ok(()) => self.lose(Cause::HungUp),
+            Err(corrupt) => self.lose(Cause::Corrupt(corrupt)),
+        }
+    }
+
+    fn end_open(&mut self, index: u16, slot: u16, cause: Cause) {
+        let executed = match &mut self.connection {
+            Some(connection) => connection.channel.give_up(slot),
+            None => Executed::Maybe,
+        };
+        let ended = Ended {
+            outcome: Outcome::failed(cause, executed),
+            message_type: 0,
+        };
+        self.places.end(index, ended);
+    }
+
+    fn collect_ended(&mut self, wakes: &mut Wakes) {
+        for index in self.places.indexes() {
+            if wakes.is_full() {
+                return;
+            }
+            if matches!(self.places.look(index), Found::Ended(_)) {
+                wakes.push(self.places.take_waker(index));
+            }
+        }
+        self.made_room(wakes);
+    }
+
+    /// Moves all replies to their places, and leaves the callers to be told.
+    fn drain_all(&mut self) -> Result<(), Corrupt> {
+        while let Some((place, reply)) = self.next_reply()? {
+            self.finish(place, &reply);
+        }
+        Ok(())
+    }
+
+    /// Moves replies to their places, until `wakes` is full; that to `direct` straight to its caller,
+    /// and returns it.
+    fn drain(
+        &mut self,
+        mut direct: Option<(u16, &mut [u8])>,
+        wakes: &mut Wakes,
+    ) -> Result<Option<Ended>, Corrupt> {
+        let mut found = None;
+        while !wakes.is_full() {
+            let Some((place, reply)) = self.next_reply()? else {
+                if let Some(connection) = &mut self.connection {
+                    connection.left_in_ring = false;
+                }
+                break;
+            };
+            match &mut direct {
+                Some((direct, buffer)) if *direct == place => {
+                    found = self.finish_into(&reply, buffer);
+                }
+                _ => {
+                    self.finish(place, &reply);
+                    wakes.push(self.places.take_waker(place));
+                }
+            }
+        }
+        self.made_room(wakes);
+        Ok(found)
+    }
+
+    fn next_reply(&mut self) -> Result<Option<(u16, Reply)>, Corrupt> {
+        let Some(connection) = &mut self.connection else {
+            return Ok(None);
+        };
+        let reply = connection.channel.next_reply()?;
+        Ok(reply.map(|reply| (connection.place_of[usize::from(reply.slot)], reply)))
+    }
+
+    fn finish(&mut self, place: u16, reply: &Reply) {
+        if let Some(connection) = &mut self.connection {
+            let buffer = self.places.buffer(place);
+            let ended = Ended {
+                outcome: connection.channel.finish(reply, buffer),
+                message_type: reply.message_type,
+            };
+            self.places.end(place, ended);
+        }
+    }
+
+    fn finish_into(&mut self, reply: &Reply, buffer: &mut [u8]) -> Option<Ended> {
+        let connection = self.connection.as_mut()?;
+        Some(Ended {
+            outcome: connection.channel.finish(reply, buffer),
+            message_type: reply.message_type,
+        })
+    }
+}
+
+fn copy(from: &[u8], to: &mut [u8]) -> Outcome<usize> {
+    match to.get_mut(..from.len()) {
+        Some(room) => {
+            room.copy_from_slice(from);
+            Outcome::Completed(from.len())
+        }
+        // The server was told how much room there is.
+        None => Outcome::Refused(crate::outcome::Refusal::TooLarge),
+    }
+}
