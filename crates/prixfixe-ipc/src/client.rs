@@ -85,12 +85,18 @@ impl Client {
     pub fn call_into<'c>(&mut self, call: impl Into<Call<'c>>, reply: &mut [u8]) -> Outcome<usize> {
         let call = call.into();
         let mut deadline = Deadline::new(call.timeout_value());
+        // An attempt that fails must not deny what an earlier one may have done.
+        let mut executed = Executed::No;
         // Each turn ends the call or has lost a connection; the deadline bounds them.
         loop {
-            let failure = match self.call_once(&call, reply, &mut deadline) {
+            let mut failure = match self.call_once(&call, reply, &mut deadline) {
                 Outcome::Failed(failure) => failure,
                 ended => return ended,
             };
+            if executed == Executed::Maybe {
+                failure.executed = executed;
+            }
+            executed = failure.executed;
             let lost = matches!(
                 failure.cause,
                 Cause::HungUp | Cause::Corrupt(_) | Cause::Forked
@@ -114,7 +120,7 @@ impl Client {
     /// When the server cannot be reached.
     pub fn pipeline(&mut self) -> Result<Pipeline<'_>, ConnectError> {
         if self.connection.as_ref().is_none_or(Connection::is_lost) {
-            self.connection = Some(self.connector.connection()?);
+            self.connection = Some(self.connector.connection(None)?);
         }
         let connection = self.connection.as_mut().ok_or(ConnectError::NoAnswer)?;
         Ok(Pipeline::new(connection, &mut self.statistics))

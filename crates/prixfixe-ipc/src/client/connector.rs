@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::channel::{Channel, Reply, SendFailure};
 use super::link::{Bell, ConnectError, Link};
-use super::wait::{Deadline, Waited, await_reply};
+use super::wait::{Deadline, Waited, after, await_reply};
 use super::{Client, ClientStatistics};
 use crate::address::Address;
 use crate::call::Call;
@@ -77,7 +77,7 @@ impl Connector {
     /// # Errors
     /// When nobody listens there, or the server refuses.
     pub fn client(&self) -> Result<Client, ConnectError> {
-        let connection = self.connection()?;
+        let connection = self.connection(None)?;
         Ok(Client {
             connector: self.clone(),
             connection: Some(connection),
@@ -86,10 +86,11 @@ impl Connector {
         })
     }
 
-    /// One attempt to connect.
-    pub(super) fn connection(&self) -> Result<Connection, ConnectError> {
-        let link = self.link()?;
-        let deadline = Instant::now() + self.options.connect_timeout;
+    /// One attempt to connect, that ends by `until`, too.
+    pub(super) fn connection(&self, until: Option<Instant>) -> Result<Connection, ConnectError> {
+        let deadline = after(Instant::now(), self.options.connect_timeout);
+        let deadline = until.map_or(deadline, |until| until.min(deadline));
+        let link = self.link(deadline)?;
         let opened = link.open(self.options.sizes, deadline)?;
         let sleeping = client_sleeping(&opened.segment);
         Ok(Connection {
@@ -105,7 +106,7 @@ impl Connector {
     /// Attempts until `deadline`.
     pub(super) fn reconnect(&self, deadline: Instant) -> Result<Connection, Cause> {
         loop {
-            if let Ok(connection) = self.connection() {
+            if let Ok(connection) = self.connection(Some(deadline)) {
                 return Ok(connection);
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -116,7 +117,7 @@ impl Connector {
         }
     }
 
-    fn link(&self) -> Result<Arc<Link>, ConnectError> {
+    fn link(&self, deadline: Instant) -> Result<Arc<Link>, ConnectError> {
         // What is behind the lock is replaced whole: a poisoned one is as good as any.
         let mut current = self.link.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(link) = current.as_ref().filter(|link| link.is_usable()) {
@@ -126,7 +127,7 @@ impl Connector {
             &self.address,
             Role::Blocking,
             &self.options.trusted_servers,
-            self.options.connect_timeout,
+            deadline.saturating_duration_since(Instant::now()),
         )?;
         let link = Arc::new(link);
         *current = Some(Arc::clone(&link));
