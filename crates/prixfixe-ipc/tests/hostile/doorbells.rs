@@ -1,0 +1,136 @@
+//! Stealing rings, storms of them, hints wiped out, descriptors turned round: within one trust domain
+//! calls may become slow, but each is completed; with a domain for each client nobody notices.
+
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use prixfixe_ipc::raw_peer::{self, RawChannel, RawPeer};
+use rustix::fs::{Mode, OFlags};
+
+use super::server_process::PER_CLIENT;
+use super::stage::{Stage, small};
+
+pub(crate) const OWN_DOMAIN: &[(&str, &str)] = &[(PER_CLIENT, "1")];
+/// How often the bystanders have to show that they are served while it goes on.
+const PROOFS: usize = 3;
+
+/// Does `deed` over and over until the bystanders have been served.
+fn during(stage: &mut Stage, deed: impl Fn() + Sync) {
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                deed();
+            }
+        });
+        for _ in 0..PROOFS {
+            stage.bystanders_are_served();
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn wiping_out_all_hints_stops_nobody() {
+    let mut stage = Stage::new("wipe");
+    let peer = stage.peer();
+    let _channels: Vec<RawChannel> = (0..80).map(|_| peer.open(small()).unwrap()).collect();
+    during(&mut stage, || {
+        for offset in (0..64).step_by(8) {
+            peer.hints.write(offset, 0);
+        }
+    });
+    stage.finish();
+}
+
+#[test]
+fn reading_the_doorbell_steals_no_ring() {
+    let mut stage = Stage::new("steal");
+    let peer = stage.peer();
+    during(&mut stage, || {
+        peer.doorbell.drain();
+    });
+    stage.finish();
+}
+
+#[test]
+fn a_storm_of_rings_stops_nobody() {
+    let mut stage = Stage::new("rings");
+    let peer = stage.peer();
+    during(&mut stage, || peer.doorbell.ring());
+    stage.finish();
+}
+
+#[test]
+fn a_storm_of_messages_stops_nobody() {
+    let mut stage = Stage::new("messages");
+    let peer = stage.peer();
+    during(&mut stage, || {
+        // A full socket is the end of what one peer can do.
+        let _ = peer.socket.send(&raw_peer::ring(), &[]);
+    });
+    assert!(!peer.socket.is_gone());
+    stage.finish();
+}
+
+#[test]
+fn a_full_doorbell_costs_time_and_no_call() {
+    let mut stage = Stage::new("full");
+    let peer = stage.peer();
+    during(&mut stage, || peer.doorbell.add(u64::MAX - 1));
+    stage.finish();
+}
+
+/// Makes everything that the peer got wait for room, and takes all room away.
+fn turn_round(peer: &RawPeer) {
+    // While it does not wait yet. The counter holds less than this, for nobody else rings here.
+    peer.doorbell.drain();
+    peer.doorbell.add(u64::MAX - 1);
+    for descriptor in &peer.descriptors {
+        // Of memory nobody has to wait for room; of the doorbell and the pipe he has to now.
+        let _ = rustix::fs::fcntl_setfl(descriptor, OFlags::empty());
+    }
+    let path = format!("/proc/self/fd/{}", peer.descriptors[4].as_raw_fd());
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK;
+    let pipe = rustix::fs::open(path, flags, Mode::empty()).unwrap();
+    while rustix::io::write(&pipe, &[0; 512]).is_ok() {}
+}
+
+#[test]
+fn descriptors_that_wait_and_are_full_do_not_stop_the_server() {
+    let mut stage = Stage::with("blocking", OWN_DOMAIN);
+    let peer = stage.asynchronous_peer();
+    let channel = peer.open(small()).unwrap();
+    turn_round(&peer);
+    // It says that it sleeps, so each reply would be a wake into a full pipe.
+    let link_page = peer.link_page.as_ref().unwrap();
+    let mut tail = 0;
+    for number in 1..=20 {
+        link_page.write(RawPeer::LINK_SLEEPING, 2 * number + 1);
+        let before = channel.reply_line.read(0);
+        tail = channel.put(tail, &raw_peer::RawRecord::request(number, b"hello", 64));
+        channel.publish(tail);
+        // The doorbell would not come back.
+        peer.socket.send(&raw_peer::ring(), &[]).unwrap();
+        super::stage::await_that(|| channel.reply_line.read(0) != before);
+    }
+    stage.bystanders_are_served();
+    drop((peer, channel));
+    assert_eq!(stage.next_gone(), "HungUp");
+    stage.finish();
+}
+
+#[test]
+fn with_a_domain_of_its_own_a_thief_steals_from_himself() {
+    let mut stage = Stage::with("own", OWN_DOMAIN);
+    let peer = stage.peer();
+    let before = peer.doorbell.drain();
+    assert!(!before, "nobody else rings here");
+    during(&mut stage, || {
+        assert!(!peer.doorbell.drain(), "nobody else rings here");
+        for offset in (0..64).step_by(8) {
+            assert_eq!(peer.hints.read(offset), 0, "nobody else leaves hints here");
+        }
+    });
+    stage.finish();
+}
