@@ -6,7 +6,7 @@
 //! | type | what it promises |
 //! | --- | --- |
 //! | `Mapping` | shared memory of a fixed size that nobody can shrink; page aligned, zeroed when made, lost in a forked child |
-//! | `wait_on`, `wake` | sleep while a 32-bit word in shared memory has a value; wake who sleeps there, in whichever process; spurious returns are allowed |
+//! | `wait_on`, `wake` | sleep while a 32-bit word in shared memory has a value; wake who sleeps there, in whichever process, and tell whether somebody did; spurious returns are allowed |
 //! | `Doorbell` | wakes a poller; rings made while nobody looks are not lost; ringing never blocks |
 //! | `WakeSender`, `WakeReceiver` | the same from the server to one asynchronous client; whatever the client does to its end, sending never blocks |
 //! | `Socket` | a connected control socket that keeps message bounds, passes descriptors, tells who the peer is and when it is gone; no call blocks unless it says so |

@@ -77,6 +77,23 @@ impl Waker {
         true
     }
 
+    /// Wakes by a means that remembers no wake that came before the sleep, as a futex does not:
+    /// `wake` says whether somebody slept there. True when somebody did.
+    ///
+    /// A wake may come late: for work that the other side has found by itself, and after which it has
+    /// announced its next sleep. If it meets nobody, that sleep was not ended by it, and the next
+    /// work must wake from the same sleep.
+    pub(crate) fn wake_queued(&mut self, wake: impl FnOnce() -> bool) -> bool {
+        if !self.must_wake() {
+            return false;
+        }
+        let woken = wake();
+        if !woken {
+            self.forget();
+        }
+        woken
+    }
+
     /// Forgets what was woken, for a caller that has waited so long that it doubts the wake.
     pub(crate) fn forget(&mut self) {
         self.woken = 0;

@@ -195,11 +195,12 @@ impl Channel {
                 }
             }
             None => {
-                self.sleeping.must_wake() && {
-                    sys::wake(self.reply_tail.low_half());
+                let tail = &self.reply_tail;
+                self.sleeping.wake_queued(|| {
+                    let woken = sys::wake(tail.low_half());
                     reach(Point::ServerClientWoken);
-                    true
-                }
+                    woken
+                })
             }
         }
     }

@@ -31,11 +31,11 @@ pub(crate) fn wait_on(word: &AtomicU32, expected: u32, timeout: Option<Duration>
     }
 }
 
-/// Wakes one of those who sleep on `word`, in whichever process. The word must have been changed
-/// before, or a sleeper about to sleep is missed.
-pub(crate) fn wake(word: &AtomicU32) {
+/// Wakes one of those who sleep on `word`, in whichever process; true when there was one. The word
+/// must have been changed before, or a sleeper about to sleep is missed.
+pub(crate) fn wake(word: &AtomicU32) -> bool {
     // It can only fail when the word cannot be slept on, and then nobody sleeps there.
-    let _ = futex::wake(word, Flags::empty(), ONE);
+    futex::wake(word, Flags::empty(), ONE).is_ok_and(|woken| woken > 0)
 }
 
 /// Each word has one sleeper at most.
