@@ -1,0 +1,199 @@
+//! What every test of death has: a directory with a socket and a journal, and servers there.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use prixfixe_ipc::fault_point::FAULT_VARIABLE;
+use prixfixe_ipc::{Address, Call, Client, ClientOptions, Connector, Outcome, workload};
+
+use super::journal::Journal;
+use super::process::{Process, this_thread, wait_until};
+use super::roles::{CLIENT, DIRECTORY_VARIABLE, PREDECESSOR_VARIABLE, SERVER, SUCCESSOR};
+
+/// The bytes of every request and reply.
+pub(crate) const LENGTH: usize = 200;
+
+/// Far beyond every watchdog: whoever waits for as long hangs.
+pub(crate) const FOR_EVER: Duration = Duration::from_secs(3600);
+
+pub(crate) struct Scene {
+    directory: PathBuf,
+    /// Removes it.
+    _guard: Option<tempfile::TempDir>,
+}
+
+impl Scene {
+    pub(crate) fn new() -> Self {
+        let guard = tempfile::tempdir().unwrap();
+        Self {
+            directory: guard.path().into(),
+            _guard: Some(guard),
+        }
+    }
+
+    /// The scene that the process was started for.
+    pub(crate) fn of_child() -> Self {
+        Self {
+            directory: std::env::var_os(DIRECTORY_VARIABLE).unwrap().into(),
+            _guard: None,
+        }
+    }
+
+    pub(crate) fn address(&self) -> Address {
+        Address::path(self.directory.join("socket")).unwrap()
+    }
+
+    pub(crate) fn journal(&self) -> Journal {
+        Journal::at(&self.directory.join("journal"))
+    }
+
+    /// While it is missing, handlers of calls that ask for it wait.
+    pub(crate) fn gate(&self) -> PathBuf {
+        self.directory.join("gate")
+    }
+
+    /// A server that listens, with a fault armed in it.
+    pub(crate) fn server(&self, fault: &str) -> Process {
+        let server = self.start(SERVER, &[(FAULT_VARIABLE, fault)]);
+        server.expect("listening");
+        server
+    }
+
+    /// A server that begins to listen once `predecessor` is dead.
+    pub(crate) fn successor(&self, predecessor: &Process) -> Process {
+        let pid = predecessor.pid().to_string();
+        self.start(SUCCESSOR, &[(PREDECESSOR_VARIABLE, &pid)])
+    }
+
+    /// A client process, which does what it is told.
+    pub(crate) fn client(&self, fault: &str) -> Process {
+        self.start(CLIENT, &[(FAULT_VARIABLE, fault)])
+    }
+
+    pub(crate) fn start(&self, role: &str, settings: &[(&str, &str)]) -> Process {
+        let directory = self.directory.to_str().unwrap();
+        let here = [(DIRECTORY_VARIABLE, directory)];
+        Process::start(role, &[&here, settings].concat())
+    }
+
+    pub(crate) fn caller(&self, number: u32) -> Caller {
+        Caller::new(&self.address(), number)
+    }
+}
+
+/// What the server's handler does with a call beside answering it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Kind {
+    Plain,
+    /// It waits until the calling thread sleeps.
+    Asleep,
+    /// It waits for the gate.
+    Gated,
+}
+
+impl Kind {
+    pub(crate) fn from_number(number: u32) -> Self {
+        match number {
+            1 => Self::Asleep,
+            2 => Self::Gated,
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// Makes numbered calls whose bytes follow from who calls and in which call, and checks the replies.
+/// To be used by the thread that made it.
+pub(crate) struct Caller {
+    pub(crate) client: Client,
+    /// Tells it from every other caller, and names its thread.
+    pub(crate) number: u64,
+    pub(crate) calls: u64,
+}
+
+impl Caller {
+    /// `number` differs from that of every other caller of the scene.
+    pub(crate) fn new(address: &Address, number: u32) -> Self {
+        let mut options = ClientOptions::default();
+        // So that a call which waits for this rather than for its own deadline is found out.
+        options.connect_timeout = FOR_EVER;
+        let connector = Connector::with_options(address.clone(), options);
+        // While a server is replaced, nobody is there.
+        let mut client = None;
+        wait_until(|| {
+            client = connector.client().ok();
+            client.is_some()
+        });
+        Self {
+            client: client.unwrap(),
+            number: client_number(number, this_thread()),
+            calls: 0,
+        }
+    }
+
+    /// Makes the next call. Returns its id, too.
+    pub(crate) fn call(
+        &mut self,
+        kind: Kind,
+        idempotent: bool,
+        timeout: Duration,
+    ) -> (u128, Outcome<()>) {
+        self.calls += 1;
+        let mut payload = [0; LENGTH];
+        workload::fill(&mut payload, self.number, self.calls);
+        let id = caller_id(self.number, self.calls);
+        let call = Call::new(&payload).caller_id(id).timeout(timeout);
+        let call = call.message_type(kind as u32);
+        let call = if idempotent { call.idempotent() } else { call };
+        let (number, calls) = (self.number, self.calls);
+        let outcome = self.client.call(call).map(|reply| {
+            assert!(is_reply(reply, number, calls), "a reply to something else");
+        });
+        (id, outcome)
+    }
+
+    /// A call that has to be completed.
+    pub(crate) fn complete(&mut self, kind: Kind) {
+        let (_, outcome) = self.call(kind, false, FOR_EVER);
+        assert_eq!(outcome, Outcome::Completed(()));
+    }
+
+    /// Arms a fault in the server.
+    pub(crate) fn arm(&mut self, fault: &str) {
+        let call = Call::new(fault.as_bytes()).message_type(ARM);
+        assert_eq!(self.client.call(call).map(drop), Outcome::Completed(()));
+    }
+}
+
+/// The type of calls that arm a fault in the server.
+pub(crate) const ARM: u32 = 99;
+
+/// Made of a number of its own and that of its thread.
+pub(crate) fn client_number(number: u32, thread: u32) -> u64 {
+    u64::from(number) << 32 | u64::from(thread)
+}
+
+/// The thread that a client's number names.
+pub(crate) fn thread_of(client: u64) -> u32 {
+    u32::try_from(client & u64::from(u32::MAX)).unwrap()
+}
+
+pub(crate) fn caller_id(client: u64, call: u64) -> u128 {
+    u128::from(client) << 64 | u128::from(call)
+}
+
+/// What [`caller_id`] was made of.
+pub(crate) fn client_and_call(id: u128) -> (u64, u64) {
+    let call = id & u128::from(u64::MAX);
+    (
+        u64::try_from(id >> 64).unwrap(),
+        u64::try_from(call).unwrap(),
+    )
+}
+
+/// Whether these are the bytes that the server answers this call with.
+pub(crate) fn is_reply(bytes: &[u8], client: u64, call: u64) -> bool {
+    let mut scratch = [0; LENGTH];
+    let expected = workload::expected_digest(&mut scratch, workload::replying_to(client), call);
+    workload::digest(bytes) == expected
+}
