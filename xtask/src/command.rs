@@ -15,6 +15,7 @@ pub(crate) enum Command {
         target: Option<String>,
         seconds: u32,
     },
+    Models,
     Mutants {
         name: Option<String>,
     },
@@ -36,11 +37,12 @@ Usage: cargo xtask TASK
   test [--long]                   set up, check and test everything
   tidy                            check the rules that the compiler does not know
   fuzz [TARGET] [--seconds N]     run one or all fuzz targets, 60 s each unless told
+  models                          try all courses of the protocols between processes
   mutants [NAME]                  prove that the safety tests notice broken code
   help                            print this";
 
 /// Every task's name; the documentation check holds the docs to this list.
-pub(crate) const NAMES: [&str; 6] = ["setup", "test", "tidy", "fuzz", "mutants", "help"];
+pub(crate) const NAMES: [&str; 7] = ["setup", "test", "tidy", "fuzz", "models", "mutants", "help"];
 
 const DEFAULT_FUZZ_SECONDS: u32 = 60;
 
@@ -63,6 +65,7 @@ impl Command {
             }),
             ("tidy", []) => Ok(Self::Tidy),
             ("fuzz", rest) => parse_fuzz(rest),
+            ("models", []) => Ok(Self::Models),
             ("mutants", []) => Ok(Self::Mutants { name: None }),
             ("mutants", [name]) => Ok(Self::Mutants {
                 name: Some((*name).to_owned()),

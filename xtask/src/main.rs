@@ -4,6 +4,7 @@
 mod command;
 mod failure;
 mod fuzz;
+mod models;
 mod mutants;
 mod process;
 mod setup;
@@ -45,6 +46,7 @@ fn run(command: &Command) -> Result<(), Failure> {
         Command::Test { effort } => test_run::run(&workspace, *effort),
         Command::Tidy => tidy::run(&workspace),
         Command::Fuzz { target, seconds } => fuzz::run(&workspace, target.as_deref(), *seconds),
+        Command::Models => models::run(&workspace),
         Command::Mutants { name } => mutants::run(&workspace, name.as_deref()),
     }
 }

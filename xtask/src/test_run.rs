@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::command::Effort;
 use crate::failure::Failure;
 use crate::workspace::Workspace;
-use crate::{fuzz, mutants, process, setup, tidy};
+use crate::{fuzz, models, mutants, process, setup, tidy};
 
 /// Runs the steps in order, stops at the first that fails, and ends with what each one took.
 pub(crate) fn run(workspace: &Workspace, effort: Effort) -> Result<(), Failure> {
@@ -47,7 +47,7 @@ struct Step {
     run: fn(&Workspace, Effort) -> Result<(), Failure>,
 }
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 11] = [
     Step {
         name: "setup",
         only_long: false,
@@ -88,6 +88,11 @@ const STEPS: [Step; 10] = [
         name: "fuzz",
         only_long: false,
         run: fuzz_each,
+    },
+    Step {
+        name: "models",
+        only_long: false,
+        run: |workspace, _| models::run(workspace),
     },
     Step {
         name: "mutants",

@@ -31,8 +31,8 @@ impl Hint {
         // Relaxed: the caller's fence stands between its work and this look, the reader's between its
         // clearing and its look at the work; so either the reader sees the work or we see a zero.
         if word.load(Ordering::Relaxed) & self.mask == 0 {
-            // Release: who takes the bit sees the work.
-            word.fetch_or(self.mask, Ordering::Release);
+            // Relaxed: the fences see to it, too, that who takes the bit sees the work.
+            word.fetch_or(self.mask, Ordering::Relaxed);
         }
     }
 }
@@ -72,8 +72,8 @@ impl Hints {
             if word.load(Ordering::Relaxed) == 0 {
                 continue;
             }
-            // AcqRel: with the release of `set`; and not before our look.
-            let mut bits = word.swap(0, Ordering::AcqRel);
+            // Relaxed: the fence orders it.
+            let mut bits = word.swap(0, Ordering::Relaxed);
             // SeqCst: our clearing before our look at the work, against the client's fence.
             fence(Ordering::SeqCst);
             while bits != 0 {

@@ -32,7 +32,10 @@
 //! is copied before it is looked at. The module `memory` holds that argument, and every use of
 //! `unsafe` stands there or in `sys`.
 
-// Under loom only the protocols between threads are compiled: rings, wakes and claims.
+// Under loom only the protocols between threads are compiled: rings, wakes and claims. What the models
+// do not drive is no fault.
+#![cfg_attr(loom, allow(dead_code, unreachable_pub))]
+
 #[cfg(not(loom))]
 mod address;
 #[cfg(all(feature = "tokio", not(loom)))]
@@ -55,6 +58,8 @@ mod hints;
 #[cfg(not(loom))]
 mod layout;
 mod memory;
+#[cfg(all(test, loom))]
+mod models;
 #[cfg(not(loom))]
 mod outcome;
 #[cfg(all(feature = "fuzzing", not(loom)))]

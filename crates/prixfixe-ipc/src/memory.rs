@@ -40,6 +40,7 @@ impl OwnWord {
         }
     }
 
+    #[cfg_attr(loom, track_caller)]
     pub(crate) fn set(&self, value: u64, ordering: Ordering) {
         self.word.word(0).store(value, ordering);
     }
@@ -79,6 +80,7 @@ impl PeerWord {
         }
     }
 
+    #[cfg_attr(loom, track_caller)]
     pub(crate) fn read(&self, ordering: Ordering) -> u64 {
         self.word.word(0).load(ordering)
     }

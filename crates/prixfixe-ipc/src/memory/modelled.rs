@@ -2,6 +2,7 @@
 
 use crate::sync::{AtomicU64, Ordering};
 
+use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 
 use super::WORD;
@@ -9,17 +10,28 @@ use super::WORD;
 /// What [`super::Region`] is outside a model, word for word.
 #[derive(Clone)]
 pub(crate) struct Region {
-    words: Arc<Vec<AtomicU64>>,
+    words: Arc<Vec<Word>>,
     first: usize,
     len: usize,
+}
+
+struct Word {
+    value: AtomicU64,
+    /// Touched by every reading and writing of several words, so that the checker notices two that
+    /// nothing puts in order. By the values alone it would not: it never lets a load see a store that
+    /// comes later.
+    copied: UnsafeCell<()>,
 }
 
 impl Region {
     /// `len` octets of zeros.
     pub(crate) fn zeroed(len: usize) -> Self {
-        let words = (0..len / WORD).map(|_| AtomicU64::new(0)).collect();
+        let zero = |_| Word {
+            value: AtomicU64::new(0),
+            copied: UnsafeCell::new(()),
+        };
         Self {
-            words: Arc::new(words),
+            words: Arc::new((0..len / WORD).map(zero).collect()),
             first: 0,
             len,
         }
@@ -39,34 +51,42 @@ impl Region {
     }
 
     pub(crate) fn word(&self, offset: usize) -> &AtomicU64 {
-        assert!(offset.is_multiple_of(WORD) && offset + WORD <= self.len);
-        &self.words[self.first + offset / WORD]
+        &self.place(offset).value
     }
 
     pub(crate) fn write_words(&self, offset: usize, words: &[u64]) {
         for (index, word) in words.iter().enumerate() {
-            self.word(offset + index * WORD)
-                .store(*word, Ordering::Relaxed);
+            let place = self.place(offset + index * WORD);
+            place.copied.with_mut(|_| ());
+            place.value.store(*word, Ordering::Relaxed);
         }
     }
 
     pub(crate) fn read_words<const N: usize>(&self, offset: usize) -> [u64; N] {
-        std::array::from_fn(|index| self.word(offset + index * WORD).load(Ordering::Relaxed))
+        std::array::from_fn(|index| {
+            let place = self.place(offset + index * WORD);
+            place.copied.with(|_| ());
+            place.value.load(Ordering::Relaxed)
+        })
     }
 
     pub(crate) fn copy_in(&self, offset: usize, bytes: &[u8]) {
         for (index, chunk) in bytes.chunks(WORD).enumerate() {
             let mut word = [0; WORD];
             word[..chunk.len()].copy_from_slice(chunk);
-            self.word(offset + index * WORD)
-                .store(u64::from_ne_bytes(word), Ordering::Relaxed);
+            self.write_words(offset + index * WORD, &[u64::from_ne_bytes(word)]);
         }
     }
 
     pub(crate) fn copy_out(&self, offset: usize, bytes: &mut [u8]) {
         for (index, chunk) in bytes.chunks_mut(WORD).enumerate() {
-            let word = self.word(offset + index * WORD).load(Ordering::Relaxed);
+            let [word] = self.read_words(offset + index * WORD);
             chunk.copy_from_slice(&word.to_ne_bytes()[..chunk.len()]);
         }
+    }
+
+    fn place(&self, offset: usize) -> &Word {
+        assert!(offset.is_multiple_of(WORD) && offset + WORD <= self.len);
+        &self.words[self.first + offset / WORD]
     }
 }
