@@ -13,6 +13,7 @@ use prixfixe_ipc::{
 };
 
 use super::journal::{Pen, now_ns};
+use super::leaks;
 use super::load;
 use super::process::{say, state_of, wait_until};
 use super::scene::{ARM, Kind, LENGTH, Scene, client_and_call, thread_of};
@@ -24,6 +25,7 @@ pub(crate) const SUCCESSOR: &str = "successor";
 pub(crate) const PREDECESSOR_VARIABLE: &str = "TEST_PRIXFIXE_IPC_PREDECESSOR";
 pub(crate) const CLIENT: &str = "client";
 pub(crate) const LOAD: &str = "load";
+pub(crate) const CROWD: &str = "crowd";
 
 pub(crate) fn play(role: &str) {
     let scene = Scene::of_child();
@@ -39,6 +41,7 @@ pub(crate) fn play(role: &str) {
         }
         CLIENT => obey(&scene),
         LOAD => load::make(&scene),
+        CROWD => leaks::crowd(&scene),
         _ => panic!("no such role: {role}"),
     }
 }

@@ -7,6 +7,7 @@ use prixfixe_ipc::fault_point::FAULT_VARIABLE;
 use prixfixe_ipc::{Address, Call, Client, ClientOptions, Connector, Outcome, workload};
 
 use super::journal::Journal;
+use super::leaks::names_in;
 use super::process::{Process, this_thread, wait_until};
 use super::roles::{CLIENT, DIRECTORY_VARIABLE, PREDECESSOR_VARIABLE, SERVER, SUCCESSOR};
 
@@ -45,6 +46,11 @@ impl Scene {
 
     pub(crate) fn journal(&self) -> Journal {
         Journal::at(&self.directory.join("journal"))
+    }
+
+    /// What is in the directory, sorted.
+    pub(crate) fn names(&self) -> Vec<String> {
+        names_in(self.directory.to_str().unwrap())
     }
 
     /// While it is missing, handlers of calls that ask for it wait.

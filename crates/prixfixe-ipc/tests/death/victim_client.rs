@@ -7,6 +7,7 @@ use std::time::Duration;
 use prixfixe_ipc::fault_point::Point;
 use rustix::process::Signal;
 
+use super::leaks::channels_of;
 use super::process::{Event, Process, Settled, Watchdog, side_by_side, wait_until};
 use super::scene::{Kind, Scene, caller_id, client_number};
 
@@ -195,12 +196,4 @@ fn end_in_a_call(server: &Process, victim: &mut Process) -> u32 {
         }
     }
     panic!("the point was not reached");
-}
-
-/// How many channels the server has mapped.
-fn channels_of(server: &Process) -> usize {
-    let maps = std::fs::read_to_string(format!("/proc/{}/maps", server.pid())).unwrap();
-    maps.lines()
-        .filter(|line| line.contains("memfd:prixfixe-ipc-channel"))
-        .count()
 }
