@@ -285,6 +285,7 @@ impl Link {
     #[cfg(feature = "tokio")]
     pub(crate) fn ring_doorbell(&self) {
         self.doorbell.ring();
+        reach(Point::ClientRung);
     }
 
     /// As [`Link::ring_again`] for such a process.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use prixfixe_ipc::{Call, CallId, Cause, Outcome, Pipeline, SubmitError, workload};
 
+use super::caller::{AnyClient, Style};
 use super::journal::{Pen, now_ns};
 use super::roles::word;
 use super::scene::{Kind, LENGTH, Scene, caller_id, is_reply};
@@ -17,22 +18,23 @@ const TIMEOUT: Duration = Duration::from_millis(300);
 /// Calls that the pipeline keeps open.
 const IN_FLIGHT: usize = 16;
 
-/// Calls from three threads until the standard input ends.
+/// Calls from four threads until the standard input ends.
 pub(crate) fn make(scene: &Scene) {
     let number: u32 = std::env::var(NUMBER_VARIABLE).unwrap().parse().unwrap();
     let stopping = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        scope.spawn(|| one_by_one(scene, number * 4, false, &stopping));
-        scope.spawn(|| one_by_one(scene, number * 4 + 1, true, &stopping));
+        scope.spawn(|| one_by_one(scene, number * 4, Style::Blocking, false, &stopping));
+        scope.spawn(|| one_by_one(scene, number * 4 + 1, Style::Blocking, true, &stopping));
+        scope.spawn(|| one_by_one(scene, number * 4 + 3, Style::Asynchronous, false, &stopping));
         scope.spawn(|| many_at_once(scene, number * 4 + 2, &stopping));
         std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).unwrap();
         stopping.store(true, Ordering::Relaxed);
     });
 }
 
-fn one_by_one(scene: &Scene, number: u32, idempotent: bool, stopping: &AtomicBool) {
+fn one_by_one(scene: &Scene, number: u32, style: Style, idempotent: bool, stopping: &AtomicBool) {
     let mut pen = scene.journal().open();
-    let mut caller = scene.caller(number);
+    let mut caller = scene.caller_of(number, style);
     while !stopping.load(Ordering::Relaxed) {
         let (id, outcome) = caller.call(Kind::Plain, idempotent, TIMEOUT);
         write(&mut pen, id, outcome, idempotent);
@@ -45,7 +47,9 @@ fn many_at_once(scene: &Scene, number: u32, stopping: &AtomicBool) {
     let mut caller = scene.caller(number);
     while !stopping.load(Ordering::Relaxed) {
         // Nobody may be there just now.
-        if let Ok(pipeline) = caller.client.pipeline() {
+        if let AnyClient::Blocking(client) = &mut caller.client
+            && let Ok(pipeline) = client.pipeline()
+        {
             let numbers = (caller.number, &mut caller.calls);
             fill_and_drain(pipeline, numbers, &mut pen, stopping);
         }

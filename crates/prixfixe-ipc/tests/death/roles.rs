@@ -12,6 +12,7 @@ use prixfixe_ipc::{
     ServerEvent, workload,
 };
 
+use super::caller::Style;
 use super::journal::{Pen, now_ns};
 use super::leaks;
 use super::load;
@@ -108,8 +109,9 @@ fn obey(scene: &Scene) {
     for line in std::io::stdin().lock().lines() {
         let line = line.unwrap();
         match line.split(' ').collect::<Vec<_>>()[..] {
-            ["connect", number] => {
-                caller = Some(scene.caller(number.parse().unwrap()));
+            ["connect", number, style] => {
+                let style = Style::from_name(style);
+                caller = Some(scene.caller_of(number.parse().unwrap(), style));
                 say("connected");
             }
             [kind @ ("call" | "gated"), timeout_ms] => {

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use prixfixe_ipc::fault_point::FAULT_VARIABLE;
-use prixfixe_ipc::{Address, Call, Client, ClientOptions, Connector, Outcome, workload};
+use prixfixe_ipc::{Address, workload};
 
+use super::caller::{Caller, Style};
 use super::journal::Journal;
 use super::leaks::names_in;
-use super::process::{Process, this_thread, wait_until};
+use super::process::Process;
 use super::roles::{CLIENT, DIRECTORY_VARIABLE, PREDECESSOR_VARIABLE, SERVER, SUCCESSOR};
 
 /// The bytes of every request and reply.
@@ -83,7 +84,11 @@ impl Scene {
     }
 
     pub(crate) fn caller(&self, number: u32) -> Caller {
-        Caller::new(&self.address(), number)
+        self.caller_of(number, Style::Blocking)
+    }
+
+    pub(crate) fn caller_of(&self, number: u32, style: Style) -> Caller {
+        Caller::new(&self.address(), number, style)
     }
 }
 
@@ -105,69 +110,6 @@ impl Kind {
             2 => Self::Gated,
             _ => Self::Plain,
         }
-    }
-}
-
-/// Makes numbered calls whose bytes follow from who calls and in which call, and checks the replies.
-/// To be used by the thread that made it.
-pub(crate) struct Caller {
-    pub(crate) client: Client,
-    /// Tells it from every other caller, and names its thread.
-    pub(crate) number: u64,
-    pub(crate) calls: u64,
-}
-
-impl Caller {
-    /// `number` differs from that of every other caller of the scene.
-    pub(crate) fn new(address: &Address, number: u32) -> Self {
-        let mut options = ClientOptions::default();
-        // So that a call which waits for this rather than for its own deadline is found out.
-        options.connect_timeout = FOR_EVER;
-        let connector = Connector::with_options(address.clone(), options);
-        // While a server is replaced, nobody is there.
-        let mut client = None;
-        wait_until(|| {
-            client = connector.client().ok();
-            client.is_some()
-        });
-        Self {
-            client: client.unwrap(),
-            number: client_number(number, this_thread()),
-            calls: 0,
-        }
-    }
-
-    /// Makes the next call. Returns its id, too.
-    pub(crate) fn call(
-        &mut self,
-        kind: Kind,
-        idempotent: bool,
-        timeout: Duration,
-    ) -> (u128, Outcome<()>) {
-        self.calls += 1;
-        let mut payload = [0; LENGTH];
-        workload::fill(&mut payload, self.number, self.calls);
-        let id = caller_id(self.number, self.calls);
-        let call = Call::new(&payload).caller_id(id).timeout(timeout);
-        let call = call.message_type(kind as u32);
-        let call = if idempotent { call.idempotent() } else { call };
-        let (number, calls) = (self.number, self.calls);
-        let outcome = self.client.call(call).map(|reply| {
-            assert!(is_reply(reply, number, calls), "a reply to something else");
-        });
-        (id, outcome)
-    }
-
-    /// A call that has to be completed.
-    pub(crate) fn complete(&mut self, kind: Kind) {
-        let (_, outcome) = self.call(kind, false, FOR_EVER);
-        assert_eq!(outcome, Outcome::Completed(()));
-    }
-
-    /// Arms a fault in the server.
-    pub(crate) fn arm(&mut self, fault: &str) {
-        let call = Call::new(fault.as_bytes()).message_type(ARM);
-        assert_eq!(self.client.call(call).map(drop), Outcome::Completed(()));
     }
 }
 

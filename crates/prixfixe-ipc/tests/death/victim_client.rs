@@ -7,6 +7,7 @@ use std::time::Duration;
 use prixfixe_ipc::fault_point::Point;
 use rustix::process::Signal;
 
+use super::caller::Style;
 use super::leaks::channels_of;
 use super::process::{Event, Process, Settled, Watchdog, side_by_side, wait_until};
 use super::scene::{Kind, Scene, caller_id, client_number};
@@ -36,6 +37,7 @@ struct Row {
     point: Point,
     executions: RangeInclusive<u32>,
     end: End,
+    style: Style,
 }
 
 /// A call that is to run into its deadline, in milliseconds.
@@ -48,10 +50,14 @@ const MOST_CALLS: u32 = 100;
 fn a_client_that_ends_anywhere_harms_nobody_else() {
     let _watchdog = Watchdog::new("client rows", Duration::from_secs(300));
     let rows = POINTS.iter().flat_map(|(point, executions)| {
-        [End::Killed, End::Stopped].map(|end| Row {
-            point: *point,
-            executions: executions.clone(),
-            end,
+        let ends = [End::Killed, End::Stopped].into_iter();
+        ends.flat_map(|end| {
+            Style::ALL.map(|style| Row {
+                point: *point,
+                executions: executions.clone(),
+                end,
+                style,
+            })
         })
     });
     side_by_side(&rows.collect::<Vec<Row>>(), Row::run);
@@ -82,7 +88,7 @@ impl Row {
         let last_call = if self.point == Point::ClientTookBack {
             self.end_while_the_server_is_busy(&scene, &mut victim)
         } else {
-            end_in_a_call(&server, &mut victim)
+            end_in_a_call(&server, &mut victim, self.style)
         };
 
         witness.complete(Kind::Plain);
@@ -106,19 +112,17 @@ impl Row {
         };
         witness.complete(Kind::Plain);
         let executions = self.executions_of(&scene, &victim, last_call);
-        format!(
-            "{:<28} {:<8} {after:<18} executed {executions}",
-            self.point.name(),
-            format!("{:?}", self.end)
-        )
+        let (point, end) = (self.point.name(), format!("{:?}", self.end));
+        let style = self.style.name();
+        format!("{point:<26} {end:<8} {style:<9} {after:<18} executed {executions}")
     }
 
     /// Has the victim give up a call while the server is with another client.
     fn end_while_the_server_is_busy(&self, scene: &Scene, victim: &mut Process) -> u32 {
-        victim.tell("connect 2");
+        victim.tell(&format!("connect 2 {}", self.style.name()));
         victim.expect("connected");
         let mut blocker = scene.client("");
-        blocker.tell("connect 3");
+        blocker.tell("connect 3 blocking");
         blocker.expect("connected");
         blocker.tell(&format!("gated {FOR_EVER_MS}"));
         // That of the witness, and this one.
@@ -176,13 +180,19 @@ impl Row {
 
 impl std::fmt::Debug for Row {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{} {:?}", self.point.name(), self.end)
+        write!(
+            formatter,
+            "{} {:?} {:?}",
+            self.point.name(),
+            self.end,
+            self.style
+        )
     }
 }
 
 /// Drives the victim until it has met its end, and says in which call.
-fn end_in_a_call(server: &Process, victim: &mut Process) -> u32 {
-    victim.tell("connect 2");
+fn end_in_a_call(server: &Process, victim: &mut Process, style: Style) -> u32 {
+    victim.tell(&format!("connect 2 {}", style.name()));
     if victim.next_event() != Event::Said("connected".to_owned()) {
         return 0;
     }

@@ -7,8 +7,9 @@ use prixfixe_ipc::fault_point::Point;
 use prixfixe_ipc::{Executed, Failure, Outcome};
 use rustix::process::Signal;
 
+use super::caller::{Caller, Style};
 use super::process::{Process, Settled, Watchdog, side_by_side};
-use super::scene::{Caller, FOR_EVER, Kind, Scene};
+use super::scene::{FOR_EVER, Kind, Scene};
 
 /// What is promised of a call during which the server reaches its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,17 +125,21 @@ struct Row {
     arming: Arming,
     promise: Promise,
     end: End,
+    style: Style,
 }
 
 #[test]
 fn each_call_ends_truly_wherever_the_server_does() {
     let _watchdog = Watchdog::new("server rows", Duration::from_secs(300));
     let rows = POINTS.iter().flat_map(|&(point, arming, promise)| {
-        ENDS.map(|end| Row {
-            point,
-            arming,
-            promise,
-            end,
+        ENDS.into_iter().flat_map(move |end| {
+            Style::ALL.map(|style| Row {
+                point,
+                arming,
+                promise,
+                end,
+                style,
+            })
         })
     });
     side_by_side(&rows.collect::<Vec<Row>>(), Row::run);
@@ -167,7 +172,7 @@ impl Row {
             Outcome::Failed(Failure { cause, executed }) => format!("{executed:?} ({cause:?})"),
             answered => format!("{answered:?}"),
         };
-        format!("{:<72} {ended:<24} executed {executions}", self.to_string())
+        format!("{:<82} {ended:<24} executed {executions}", self.to_string())
     }
 
     /// A server that will reach its end in one of the next calls, and its client.
@@ -180,20 +185,20 @@ impl Row {
         match self.arming {
             Arming::NewConnection => {
                 let mut predecessor = scene.server("");
-                let mut caller = scene.caller(1);
+                let mut caller = scene.caller_of(1, self.style);
                 caller.complete(Kind::Plain);
                 predecessor.kill();
                 (scene.server(&fault(1)), caller)
             }
             Arming::SecondCall => {
                 let server = scene.server(&fault(2));
-                let mut caller = scene.caller(1);
+                let mut caller = scene.caller_of(1, self.style);
                 caller.complete(Kind::Asleep);
                 (server, caller)
             }
             Arming::Later => {
                 let server = scene.server("");
-                let mut caller = scene.caller(1);
+                let mut caller = scene.caller_of(1, self.style);
                 caller.complete(Kind::Plain);
                 caller.arm(&fault(1));
                 // It is asleep now, or has met its end on the way there.
@@ -309,6 +314,6 @@ impl fmt::Display for Row {
             Arming::SecondCall | Arming::Later => "",
         };
         let point = format!("{}{connecting}", self.point.name());
-        write!(formatter, "{point:<36} {end}")
+        write!(formatter, "{point:<36} {:<9} {end}", self.style.name())
     }
 }
