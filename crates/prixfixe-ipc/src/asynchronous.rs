@@ -90,11 +90,13 @@ impl AsyncClient {
         AsyncConnector::new(address.clone()).client().await
     }
 
-    /// Makes a call and lends the reply.
+    /// Makes a call and lends the reply, which may be as long as a message can be. The server keeps
+    /// room for that in the ring before it takes the call, so where many calls are in flight and
+    /// replies are short, [`AsyncClient::call_into`] with a short buffer lets more of them run at once.
     ///
     /// It ends by its deadline, also while it waits for its turn or for a server. The future does
     /// nothing until it is polled; dropping it takes the call back.
-    pub fn call<'f, 'c: 'f>(
+    pub fn call<'f, 'c>(
         &'f self,
         call: impl Into<Call<'c>>,
     ) -> impl Future<Output = Outcome<AsyncReply<'f>>> + Send {
@@ -124,7 +126,7 @@ impl AsyncClient {
     /// into `reply` is refused as too large.
     ///
     /// Otherwise as [`AsyncClient::call`].
-    pub fn call_into<'f, 'c: 'f>(
+    pub fn call_into<'f, 'c>(
         &'f self,
         call: impl Into<Call<'c>>,
         reply: &'f mut [u8],

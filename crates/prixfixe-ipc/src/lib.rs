@@ -97,7 +97,8 @@ pub use {
     outcome::{CallError, Cause, Executed, Failure, Outcome, Refusal},
     ring::Corrupt,
     server::{
-        BindError, ClientIdentity, DropReason, Handler, Reply, Request, RunningServer, Server,
+        AsyncHandler, BindError, ClientIdentity, DropReason, Handler, OwnedReply, OwnedRequest,
+        Reply, Request, RunningServer, Server,
         ServerConfig, ServerEvent, Stopper, TrustDomains,
     },
     statistics::{ClientKind, ClientRow, ServerStatistics, ServiceTimes, Snapshot, Statistics},

@@ -1,5 +1,6 @@
 //! The server: one thread that takes calls from all clients and answers them.
 
+mod async_handler;
 mod channels;
 mod config;
 mod control;
@@ -12,6 +13,7 @@ mod page;
 mod round;
 mod statistics;
 
+pub use async_handler::{AsyncHandler, OwnedReply, OwnedRequest};
 pub use config::{ServerConfig, TrustDomains};
 pub use events::{ClientIdentity, DropReason, ServerEvent};
 pub use handler::{Handler, Reply, Request};
@@ -23,7 +25,8 @@ use std::thread::JoinHandle;
 
 use crate::address::Address;
 use crate::sys::{self, BindFailure, Doorbell, Listener};
-use execution::Immediate;
+use execution::{Immediate, Slots, Woken};
+use page::ServerPageWriter;
 use round::Core;
 
 /// A server that is bound to its address and answers nobody yet.
@@ -115,7 +118,24 @@ impl Server {
     /// # Errors
     /// When the system gives no memory or no poller to begin with. Nothing a client does ends it.
     pub fn serve(self, handler: impl Handler) -> io::Result<()> {
-        let execution = Immediate::new(handler, self.config.max_sizes.max_payload());
+        let max_payload = self.config.max_sizes.max_payload();
+        let execution = |_: &_| Immediate::new(handler, max_payload);
+        Core::new(self.listener, self.config, self.stop, execution)?.run()
+    }
+
+    /// Serves on this thread until it is stopped. `handler` answers up to
+    /// [`ServerConfig::max_running`] calls at the same time; [`AsyncHandler`] says how it uses tokio.
+    ///
+    /// # Errors
+    /// As [`Server::serve`].
+    pub fn serve_async(self, handler: impl AsyncHandler) -> io::Result<()> {
+        let max_payload = self.config.max_sizes.max_payload();
+        let max_running = self.config.max_running.get();
+        let stop = self.stop.clone();
+        let execution = |page: &ServerPageWriter| {
+            let woken = Woken::new(max_running, page.sleeping.clone(), stop);
+            Slots::new(handler, Arc::new(woken), max_payload)
+        };
         Core::new(self.listener, self.config, self.stop, execution)?.run()
     }
 
@@ -124,10 +144,28 @@ impl Server {
     /// # Errors
     /// When the thread cannot be made.
     pub fn spawn(self, handler: impl Handler + Send + 'static) -> io::Result<RunningServer> {
+        self.on_thread(|server| server.serve(handler))
+    }
+
+    /// As [`Server::spawn`], for a handler whose answers take time.
+    ///
+    /// # Errors
+    /// When the thread cannot be made.
+    pub fn spawn_async(
+        self,
+        handler: impl AsyncHandler + Send + 'static,
+    ) -> io::Result<RunningServer> {
+        self.on_thread(|server| server.serve_async(handler))
+    }
+
+    fn on_thread(
+        self,
+        serve: impl FnOnce(Self) -> io::Result<()> + Send + 'static,
+    ) -> io::Result<RunningServer> {
         let stop = self.stopper();
         let thread = std::thread::Builder::new()
             .name("prixfixe-ipc".to_owned())
-            .spawn(move || self.serve(handler))?;
+            .spawn(move || serve(self))?;
         Ok(RunningServer {
             stop,
             thread: Some(thread),
@@ -136,7 +174,8 @@ impl Server {
 }
 
 impl Stopper {
-    /// Stops the server: what was taken is answered, the rest was certainly not executed.
+    /// Stops the server: what was taken is answered, the rest was certainly not executed. Of an
+    /// [`AsyncHandler`], what still runs is dropped.
     pub fn stop(&self) {
         // Release: what the caller did before is seen by the server that stops for it.
         self.shared.stopping.store(true, Ordering::Release);

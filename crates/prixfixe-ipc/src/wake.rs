@@ -101,13 +101,13 @@ impl Waker {
 }
 
 /// The waking side of threads that share what they have woken: whoever comes first wakes, for all.
-#[cfg(all(feature = "tokio", not(loom)))]
+#[cfg(not(loom))]
 pub(crate) struct SharedWaker {
     word: PeerWord,
     woken: std::sync::atomic::AtomicU64,
 }
 
-#[cfg(all(feature = "tokio", not(loom)))]
+#[cfg(not(loom))]
 impl SharedWaker {
     pub(crate) fn new(word: PeerWord) -> Self {
         Self {

@@ -45,6 +45,8 @@ enum Event {
     Woken,
     /// Something happened at the control socket.
     Control,
+    /// Nobody will wake it any more.
+    Over,
     /// A call was sent whose deadline comes before the driver wakes by itself.
     Told,
     /// It is time.
@@ -190,12 +192,12 @@ impl Driver {
             count(&self.live.counters.sleeps);
             match self.event(wakes_at).await {
                 Event::Woken => return Slept::LookAgain,
-                Event::Control if self.live.link.is_gone() => {
+                Event::Control if !self.live.link.is_gone() => {}
+                Event::Control | Event::Over => {
                     self.live.end();
                     return Slept::Over;
                 }
-                Event::Control => {}
-                // Somebody was idle until now: the long sleep is counted from here.
+                // Nobody waited until now: the long sleep is counted from here.
                 Event::Told if wakes_at.is_none() => looked = Instant::now(),
                 Event::Told => {}
                 Event::Time if !self.guard.is_owner() => return Slept::Over,
@@ -246,23 +248,28 @@ impl Driver {
         } = self;
         let mut told = pin!(live.told.notified());
         poll_fn(|context| {
-            if let Poll::Ready(ready) = pipe.poll_read_ready(context) {
-                if let Ok(mut ready) = ready {
-                    *undrained += 1;
-                    if *undrained >= MOST_UNDRAINED {
-                        *undrained = 0;
-                        // Whatever it says, the rings are looked into next.
-                        let _ = pipe.get_ref().0.drain();
-                    }
-                    ready.clear_ready();
-                }
-                return Poll::Ready(Event::Woken);
-            }
             if let Poll::Ready(ready) = socket.poll_read_ready(context) {
                 if let Ok(mut ready) = ready {
                     ready.clear_ready();
                 }
                 return Poll::Ready(Event::Control);
+            }
+            if let Poll::Ready(ready) = pipe.poll_read_ready(context) {
+                let Ok(mut ready) = ready else {
+                    return Poll::Ready(Event::Over);
+                };
+                // It stays ready then, and the socket will say the same.
+                if ready.ready().is_read_closed() {
+                    return Poll::Ready(Event::Over);
+                }
+                *undrained += 1;
+                if *undrained >= MOST_UNDRAINED {
+                    *undrained = 0;
+                    // Whatever it says, the rings are looked into next.
+                    let _ = pipe.get_ref().0.drain();
+                }
+                ready.clear_ready();
+                return Poll::Ready(Event::Woken);
             }
             if told.as_mut().poll(context).is_ready() {
                 return Poll::Ready(Event::Told);

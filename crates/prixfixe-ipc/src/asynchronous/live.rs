@@ -244,7 +244,7 @@ impl Live {
         let live = &hold.live;
         live.set_watched(member);
         // It fences, between our mark and our look at the driver, too.
-        let ring = live.link.must_ring(bell, &live.server);
+        let ring = bell.must_ring(&live.server);
         // Relaxed: behind the fence.
         let tell = match live.wakes_at.load(Ordering::Relaxed) {
             AWAKE => false,

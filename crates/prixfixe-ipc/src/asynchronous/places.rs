@@ -17,7 +17,7 @@ use crate::outcome::Outcome;
 
 /// The places of one client, made with it.
 pub(super) struct Places {
-    places: Box<[Place]>,
+    all: Box<[Place]>,
     free: Vec<u16>,
     open: usize,
 }
@@ -95,7 +95,7 @@ impl Places {
             buffer: memory.split_to(length),
         };
         Self {
-            places: (0..count).map(place).collect(),
+            all: (0..count).map(place).collect(),
             free: (0..count).rev().collect(),
             open: 0,
         }
@@ -113,7 +113,7 @@ impl Places {
     /// Gives a call that was sent in `slot` a place. The caller has seen that one is free.
     pub(super) fn take_free(&mut self, slot: u16, due: Due, waker: &Waker) -> Option<u16> {
         let index = self.free.pop()?;
-        let place = &mut self.places[usize::from(index)];
+        let place = &mut self.all[usize::from(index)];
         place.state = PlaceState::Open(slot);
         place.due = due;
         place.waker = Some(waker.clone());
@@ -124,7 +124,7 @@ impl Places {
     /// The places whose calls are open, with the slots of these.
     pub(super) fn open_places(&self) -> impl Iterator<Item = (u16, u16)> + '_ {
         (0..)
-            .zip(&self.places)
+            .zip(&self.all)
             .filter_map(|(index, place)| match place.state {
                 PlaceState::Open(slot) => Some((index, slot)),
                 _ => None,
@@ -133,39 +133,39 @@ impl Places {
 
     /// The slot of an open call.
     pub(super) fn slot(&self, index: u16) -> Option<u16> {
-        match self.places[usize::from(index)].state {
+        match self.all[usize::from(index)].state {
             PlaceState::Open(slot) => Some(slot),
             _ => None,
         }
     }
 
     pub(super) fn due(&mut self, index: u16) -> &mut Due {
-        &mut self.places[usize::from(index)].due
+        &mut self.all[usize::from(index)].due
     }
 
     /// When the call at `index` has to be over, if its time is counted already.
     pub(super) fn deadline(&self, index: u16) -> Option<Instant> {
-        self.places[usize::from(index)].due.at
+        self.all[usize::from(index)].due.at
     }
 
     pub(super) fn indexes(&self) -> std::ops::Range<u16> {
         // As many as the sizes of the channel say, hence no more than fit.
-        0..u16::try_from(self.places.len()).unwrap_or(u16::MAX)
+        0..u16::try_from(self.all.len()).unwrap_or(u16::MAX)
     }
 
     /// Where the reply to the call at `index` goes.
     pub(super) fn buffer(&mut self, index: u16) -> &mut BytesMut {
-        &mut self.places[usize::from(index)].buffer
+        &mut self.all[usize::from(index)].buffer
     }
 
     /// Whom to wake for the call at `index`.
     pub(super) fn take_waker(&mut self, index: u16) -> Option<Waker> {
-        self.places[usize::from(index)].waker.take()
+        self.all[usize::from(index)].waker.take()
     }
 
     /// Has `waker` called from now on. Returns what was there, to be dropped without a lock.
     pub(super) fn set_waker(&mut self, index: u16, waker: &Waker) -> Option<Waker> {
-        let known = &mut self.places[usize::from(index)].waker;
+        let known = &mut self.all[usize::from(index)].waker;
         if known.as_ref().is_some_and(|known| known.will_wake(waker)) {
             return None;
         }
@@ -174,7 +174,7 @@ impl Places {
 
     /// Ends the open call at `index`. Its caller is still to be told.
     pub(super) fn end(&mut self, index: u16, ended: Ended) {
-        let place = &mut self.places[usize::from(index)];
+        let place = &mut self.all[usize::from(index)];
         if matches!(place.state, PlaceState::Open(_)) {
             place.state = PlaceState::Ended(ended);
             self.open -= 1;
@@ -183,7 +183,7 @@ impl Places {
 
     /// How far the call at `index` is.
     pub(super) fn look(&self, index: u16) -> Found {
-        match self.places[usize::from(index)].state {
+        match self.all[usize::from(index)].state {
             PlaceState::Ended(ended) => Found::Ended(ended),
             PlaceState::Open(_) | PlaceState::Lent | PlaceState::Free => Found::Open,
         }
@@ -191,20 +191,20 @@ impl Places {
 
     /// Hands the buffer of an ended call out.
     pub(super) fn lend(&mut self, index: u16) -> BytesMut {
-        let place = &mut self.places[usize::from(index)];
+        let place = &mut self.all[usize::from(index)];
         place.state = PlaceState::Lent;
         std::mem::take(&mut place.buffer)
     }
 
     /// Takes the buffer back, and the place is free.
     pub(super) fn give_back(&mut self, index: u16, buffer: BytesMut) {
-        self.places[usize::from(index)].buffer = buffer;
+        self.all[usize::from(index)].buffer = buffer;
         let _: Option<Waker> = self.release(index);
     }
 
     /// Makes the place free. Returns what is to be dropped without a lock.
     pub(super) fn release(&mut self, index: u16) -> Option<Waker> {
-        let place = &mut self.places[usize::from(index)];
+        let place = &mut self.all[usize::from(index)];
         match place.state {
             PlaceState::Free => return None,
             PlaceState::Open(_) => self.open -= 1,

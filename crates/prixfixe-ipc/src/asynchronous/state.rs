@@ -240,7 +240,7 @@ impl State {
     pub(super) fn look(
         &mut self,
         place: u16,
-        mut buffer: Option<&mut [u8]>,
+        buffer: Option<&mut [u8]>,
         wakes: &mut Wakes,
     ) -> Result<Option<Ended>, Corrupt> {
         if let Found::Ended(mut ended) = self.places.look(place) {
@@ -253,7 +253,7 @@ impl State {
         if !self.connection.as_ref().is_some_and(ready) {
             return Ok(None);
         }
-        let direct = buffer.as_deref_mut().map(|buffer| (place, buffer));
+        let direct = buffer.map(|buffer| (place, buffer));
         if let Some(ended) = self.drain(direct, wakes)? {
             return Ok(Some(ended));
         }

@@ -273,15 +273,7 @@ impl Link {
         SharedWaker::new(PeerWord::at(&self.server_page, ServerPage::SLEEPING))
     }
 
-    /// As [`Link::ring`] for such a process, without the system call: true when the caller has to
-    /// [`Link::ring_doorbell`].
-    #[cfg(feature = "tokio")]
-    pub(crate) fn must_ring(&self, bell: &Bell, server: &SharedWaker) -> bool {
-        let sleeps = server.must_wake();
-        bell.leave_hint();
-        sleeps
-    }
-
+    /// To be called when [`Bell::must_ring`] says so.
     #[cfg(feature = "tokio")]
     pub(crate) fn ring_doorbell(&self) {
         self.doorbell.ring();
@@ -292,7 +284,7 @@ impl Link {
     #[cfg(feature = "tokio")]
     pub(crate) fn ring_again_for_all(&self, bell: &Bell, server: &SharedWaker) -> bool {
         server.forget();
-        let sleeps = self.must_ring(bell, server);
+        let sleeps = bell.must_ring(server);
         if sleeps {
             self.doorbell.ring();
             // As above.
@@ -334,6 +326,15 @@ impl Bell {
     /// Leaves a hint if hints are wanted, and says whether the doorbell has to be rung.
     fn announce(&mut self) -> bool {
         let sleeps = self.sleeping.must_wake();
+        self.leave_hint();
+        sleeps
+    }
+
+    /// As [`Link::ring`] for a process whose channels share what they have woken of the server, without
+    /// the system call.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn must_ring(&self, server: &SharedWaker) -> bool {
+        let sleeps = server.must_wake();
         self.leave_hint();
         sleeps
     }

@@ -1,6 +1,7 @@
 //! How a server is set up.
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +32,9 @@ pub struct ServerConfig {
     pub max_handshakes: usize,
     /// How long a handshake may take.
     pub handshake_timeout: Duration,
+    /// Calls at most that an [`AsyncHandler`](crate::AsyncHandler) works on at the same time, of all
+    /// clients together. For each, room for the longest request and the longest reply is set aside.
+    pub max_running: NonZeroUsize,
     pub(super) on_event: Option<Listener>,
 }
 
@@ -46,6 +50,10 @@ pub enum TrustDomains {
     /// Each client process has its own, for one more descriptor each.
     PerClient,
 }
+
+/// Enough to wait for many at once, and little enough that their buffers stay below 3 MB where
+/// messages have up to 16 KiB.
+const MAX_RUNNING: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 
 impl ServerConfig {
     /// Calls `listener` for everything that happens to connections, on the server's thread: it should
@@ -69,6 +77,7 @@ impl Default for ServerConfig {
             max_channels_per_client: 1_000,
             max_handshakes: 64,
             handshake_timeout: Duration::from_secs(5),
+            max_running: MAX_RUNNING,
             on_event: None,
         }
     }

@@ -1,8 +1,12 @@
 //! How taken calls become answers: at once, or while others go on.
 
 mod immediate;
+mod slots;
+mod woken;
 
 pub(super) use immediate::Immediate;
+pub(super) use slots::Slots;
+pub(super) use woken::Woken;
 
 use std::time::Instant;
 
@@ -25,9 +29,6 @@ pub(super) trait Execution {
 
     /// Whether a running call has asked to be let go on: one load, and no promise.
     fn looks_ready(&self) -> bool;
-
-    /// Calls that run, for the end of the server.
-    fn running(&self) -> usize;
 }
 
 /// A call that was taken.
@@ -64,7 +65,6 @@ pub(super) struct Answer<'a> {
 /// What became of a call that was started.
 pub(super) enum Started<'a> {
     Answered(Answer<'a>),
-    #[allow(dead_code, reason = "for handlers that wait")]
     Running,
 }
 

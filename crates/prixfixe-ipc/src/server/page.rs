@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 
 use super::statistics::StatisticsWriter;
 use crate::layout::ServerPage;
-use crate::memory::{OwnWord, Region};
+use crate::memory::{OwnWord, PeerWord, Region};
 use crate::spin::Crowd;
 use crate::statistics::places;
 use crate::sync::Ordering;
@@ -18,6 +18,8 @@ pub(super) struct ServerPageWriter {
     pub(super) len: usize,
     /// Announces the sleep of the server.
     pub(super) sleeper: Sleeper,
+    /// The same announcement, for those who wake it.
+    pub(super) sleeping: PeerWord,
     pub(super) statistics: StatisticsWriter,
     advice: OwnWord,
     advised: u64,
@@ -32,6 +34,7 @@ impl ServerPageWriter {
             memory,
             len,
             sleeper: Sleeper::new(OwnWord::at(&region, ServerPage::SLEEPING)),
+            sleeping: PeerWord::at(&region, ServerPage::SLEEPING),
             advice: OwnWord::at(&region, ServerPage::ADVICE),
             statistics: StatisticsWriter::new(&region, max_clients),
             advised: 0,

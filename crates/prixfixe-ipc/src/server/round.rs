@@ -81,7 +81,7 @@ impl<E: Execution> Core<E> {
         listener: Listener,
         config: ServerConfig,
         stop: Stopper,
-        execution: E,
+        execution: impl FnOnce(&ServerPageWriter) -> E,
     ) -> io::Result<Self> {
         let poller = Poller::new()?;
         poller.add(&listener, Token::Listener.to_number(), Trigger::Level)?;
@@ -89,6 +89,7 @@ impl<E: Execution> Core<E> {
         let processors = sys::processors();
         let crowd = Crowd::of(1, processors);
         let page = ServerPageWriter::new(crowd, config.max_clients)?;
+        let execution = execution(&page);
         Ok(Self {
             spare: Some(page.memory.try_clone()?),
             page,

@@ -71,8 +71,4 @@ impl<H: Handler> Execution for Immediate<H> {
     fn looks_ready(&self) -> bool {
         false
     }
-
-    fn running(&self) -> usize {
-        0
-    }
 }

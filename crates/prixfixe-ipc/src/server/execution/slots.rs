@@ -1,0 +1,225 @@
+//! Handlers that answer later: each runs in a slot that was made when the server started.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use super::woken::Woken;
+use super::{Answer, Execution, Finished, Start, Started, Ticket};
+use crate::outcome::Refusal;
+use crate::record::Ending;
+use crate::server::async_handler::{AsyncHandler, Buffers, Desk};
+
+/// Runs the futures of an [`AsyncHandler`] on the server's thread.
+pub(in crate::server) struct Slots<H: AsyncHandler> {
+    handler: H,
+    places: Box<[Slot<H::Future>]>,
+    free: Vec<usize>,
+    woken: Arc<Woken>,
+    /// What was woken and not looked at yet, of the wakes that were taken last.
+    due: Vec<usize>,
+    /// The wakes of this round were taken: what is woken from now on waits for the next one.
+    taken: bool,
+    /// Octets of the request that is being copied into the last free slot.
+    length: usize,
+    last_call: u64,
+    max_payload: usize,
+}
+
+/// Room for one running call.
+struct Slot<F> {
+    future: Pin<Box<Option<F>>>,
+    waker: Waker,
+    desk: Arc<Desk>,
+    ticket: Option<Ticket>,
+    /// Away while the call runs.
+    request: Vec<u8>,
+    reply: Vec<u8>,
+}
+
+/// How a future returned; `None` when it panicked.
+type Ran = Option<Result<(), Refusal>>;
+
+impl<H: AsyncHandler> Slots<H> {
+    /// For as many calls at once as `woken` has places. Room for the longest message, which has
+    /// `max_payload` octets, is set aside for each; of it only pages that some message needed are
+    /// ever touched.
+    pub(in crate::server) fn new(handler: H, woken: Arc<Woken>, max_payload: u32) -> Self {
+        let count = woken.places();
+        let max_payload = max_payload as usize;
+        let slot = |index| Slot {
+            future: Box::pin(None),
+            waker: woken.waker(index),
+            desk: Arc::default(),
+            ticket: None,
+            request: Vec::with_capacity(max_payload),
+            reply: Vec::with_capacity(max_payload),
+        };
+        Self {
+            handler,
+            places: (0..count).map(slot).collect(),
+            free: (0..count).rev().collect(),
+            due: Vec::with_capacity(count),
+            woken,
+            taken: false,
+            length: 0,
+            last_call: 0,
+            max_payload,
+        }
+    }
+
+    /// Ends the call in a slot, whose future has returned or panicked.
+    fn end(&mut self, index: usize, ran: Ran) -> Answer<'_> {
+        let slot = &mut self.places[index];
+        // What the future still has is given back now; dropping it may panic like running it.
+        let dropped = catch_unwind(AssertUnwindSafe(|| slot.future.set(None)));
+        let returned = slot.desk.collect();
+        // A handler that keeps a buffer for good costs a new one.
+        slot.request = returned
+            .request
+            .unwrap_or_else(|| Vec::with_capacity(self.max_payload));
+        let (ending, message_type) = match (ran, dropped, returned.reply) {
+            (None, _, reply) | (_, Err(_), reply) => {
+                slot.reply = reply.map_or_else(Vec::new, |(buffer, _)| buffer);
+                (Ending::Refused(Refusal::HandlerPanicked), 0)
+            }
+            (Some(Ok(())), Ok(()), Some((buffer, message_type))) => {
+                slot.reply = buffer;
+                (Ending::Completed, message_type)
+            }
+            // It says that it has answered, but has not let go of the answer.
+            (Some(Ok(())), Ok(()), None) => (Ending::Refused(Refusal::HandlerFailed), 0),
+            (Some(Err(refusal)), Ok(()), reply) => {
+                slot.reply = reply.map_or_else(Vec::new, |(buffer, _)| buffer);
+                (Ending::Refused(refusal), 0)
+            }
+        };
+        if slot.reply.capacity() < self.max_payload {
+            slot.reply = Vec::with_capacity(self.max_payload);
+        }
+        if ending != Ending::Completed {
+            slot.reply.clear();
+        }
+        self.free.push(index);
+        Answer {
+            ending,
+            message_type,
+            payload: &slot.reply,
+        }
+    }
+
+    /// The next call that asked to be let go on, of those that had when the round began.
+    fn next_due(&mut self) -> Option<usize> {
+        if self.due.is_empty() {
+            // Once for each round, so that a future that wakes itself does not keep the server from
+            // everything else.
+            self.taken = !self.taken;
+            if self.taken {
+                let due = &mut self.due;
+                self.woken.take(|index| due.push(index));
+            }
+        }
+        let due = self.due.pop();
+        self.taken &= due.is_some();
+        due
+    }
+}
+
+impl<F: Future<Output = Result<(), Refusal>>> Slot<F> {
+    /// Lets the future go on.
+    fn run(&mut self) -> Poll<Ran> {
+        let Some(future) = self.future.as_mut().as_pin_mut() else {
+            // It was woken after its end.
+            return Poll::Pending;
+        };
+        let mut context = Context::from_waker(&self.waker);
+        match catch_unwind(AssertUnwindSafe(|| future.poll(&mut context))) {
+            Ok(running) => running.map(Some),
+            Err(_) => Poll::Ready(None),
+        }
+    }
+}
+
+impl<H: AsyncHandler> Drop for Slots<H> {
+    fn drop(&mut self) {
+        for slot in &mut self.places {
+            // The panic was shown; the other futures are dropped all the same.
+            let _ = catch_unwind(AssertUnwindSafe(|| slot.future.set(None)));
+        }
+    }
+}
+
+impl<H: AsyncHandler> Execution for Slots<H> {
+    fn room(&mut self, length: usize) -> Option<&mut [u8]> {
+        let slot = &mut self.places[*self.free.last()?];
+        if slot.request.len() < length {
+            // Within the capacity.
+            slot.request.resize(length, 0);
+        }
+        self.length = length;
+        Some(&mut slot.request[..length])
+    }
+
+    fn start(&mut self, call: Start<'_>) -> Started<'_> {
+        let Some(index) = self.free.pop() else {
+            // Never: there was room just now.
+            return Started::Answered(Answer {
+                ending: Ending::Refused(Refusal::Busy),
+                message_type: 0,
+                payload: &[],
+            });
+        };
+        self.last_call += 1;
+        let slot = &mut self.places[index];
+        slot.reply.clear();
+        let buffers = Buffers {
+            request: std::mem::take(&mut slot.request),
+            length: self.length,
+            reply: std::mem::take(&mut slot.reply),
+        };
+        let (request, reply) = slot.desk.lend(
+            self.last_call,
+            buffers,
+            *call.header,
+            call.client,
+            call.limit,
+        );
+        let handler = &mut self.handler;
+        // A handler that left its own state half changed is its author's concern, as in any thread.
+        let begun = catch_unwind(AssertUnwindSafe(|| {
+            slot.future.set(Some(handler.handle(request, reply)));
+        }));
+        let running = match begun {
+            Ok(()) => slot.run(),
+            Err(_) => Poll::Ready(None),
+        };
+        match running {
+            Poll::Ready(ran) => Started::Answered(self.end(index, ran)),
+            Poll::Pending => {
+                self.places[index].ticket = Some(call.ticket);
+                Started::Running
+            }
+        }
+    }
+
+    fn next_finished(&mut self) -> Option<Finished<'_>> {
+        // Bounded: there are as many due as slots, at most.
+        while let Some(index) = self.next_due() {
+            let Some(slot) = self.places.get_mut(index) else {
+                continue;
+            };
+            if let Poll::Ready(ran) = slot.run()
+                && let Some(ticket) = slot.ticket.take()
+            {
+                let answer = self.end(index, ran);
+                return Some(Finished { ticket, answer });
+            }
+        }
+        None
+    }
+
+    fn looks_ready(&self) -> bool {
+        !self.due.is_empty() || self.woken.any()
+    }
+}

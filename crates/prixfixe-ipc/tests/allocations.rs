@@ -1,0 +1,194 @@
+//! No call allocates once everybody is connected: neither side, blocking or asynchronous, whether the
+//! handler answers at once or later. Both sides are in this process and all their threads are counted.
+#![cfg(feature = "tokio")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use prixfixe_ipc::{
+    Address, AsyncClient, AsyncConnector, Call, Client, Outcome, OwnedReply, OwnedRequest, Refusal,
+    Reply, Request, RunningServer, Server, ServerConfig,
+};
+use tokio::runtime::{Builder, Runtime};
+
+/// Counts what all threads of this process allocate.
+struct Counting;
+
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+// SAFETY: every call is passed on to the system's allocator as it is.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::SeqCst);
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::SeqCst);
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::SeqCst);
+        // SAFETY: as the caller promises.
+        unsafe { System.realloc(memory, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+/// Calls of each kind that are counted.
+const CALLS: usize = 10_000;
+const IN_FLIGHT: usize = 32;
+const PAYLOAD: [u8; 1024] = [7; 1024];
+
+/// One test, since others in this process would be counted with it.
+#[test]
+fn no_call_allocates() {
+    // Later is what the runtimes' own threads allocate as they start.
+    for kind in ["answered at once", "answered later"] {
+        let (address, _server) = serve(kind);
+        blocking(&address, kind);
+        pipelined(&address, kind);
+        let one = Builder::new_current_thread().enable_all().build().unwrap();
+        asynchronous(&one, &address, kind, "current_thread");
+        drop(one);
+        let many = Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        asynchronous(&many, &address, kind, "multi_thread");
+    }
+}
+
+fn serve(kind: &str) -> (Address, RunningServer) {
+    let name = format!("prixfixe-allocations-{}-{kind}", std::process::id());
+    let address = Address::abstract_name(name).unwrap();
+    let server = Server::bind(&address, ServerConfig::default()).unwrap();
+    let running = if kind == "answered later" {
+        server.spawn_async(answer_later).unwrap()
+    } else {
+        server.spawn(answer).unwrap()
+    };
+    (address, running)
+}
+
+fn answer(request: Request<'_>, reply: &mut Reply<'_>) -> Result<(), Refusal> {
+    reply.write(request.payload())
+}
+
+async fn answer_later(request: OwnedRequest, mut reply: OwnedReply) -> Result<(), Refusal> {
+    let mut woken = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut woken, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+    reply.write(request.payload())
+}
+
+fn call() -> Call<'static> {
+    Call::new(&PAYLOAD).timeout(Duration::from_secs(20))
+}
+
+/// Makes calls until the memory that is kept for them has been made, then counts.
+fn count(kind: &str, client: &str, mut calls: impl FnMut()) {
+    calls();
+    let before = ALLOCATIONS.load(Ordering::SeqCst);
+    calls();
+    let counted = ALLOCATIONS.load(Ordering::SeqCst) - before;
+    println!("{counted} allocations in {CALLS} calls, {client}, {kind}");
+    assert_eq!(counted, 0, "{client}, {kind}");
+}
+
+fn blocking(address: &Address, kind: &str) {
+    let mut client = Client::connect(address).unwrap();
+    let mut reply = [0; 1024];
+    count(kind, "blocking", || {
+        for _ in 0..CALLS {
+            let outcome = client.call_into(call(), &mut reply);
+            assert_eq!(outcome, Outcome::Completed(1024));
+        }
+    });
+}
+
+fn pipelined(address: &Address, kind: &str) {
+    let mut client = Client::connect(address).unwrap();
+    let mut pipeline = client.pipeline().unwrap();
+    let mut reply = [0; 1024];
+    count(kind, "pipelined", || {
+        let (mut sent, mut received) = (0, 0);
+        while received < CALLS {
+            while sent < CALLS && pipeline.submit(call(), 1024).is_ok() {
+                sent += 1;
+            }
+            let (_, outcome) = pipeline.receive(&mut reply).unwrap();
+            assert_eq!(outcome, Outcome::Completed(1024));
+            received += 1;
+        }
+    });
+}
+
+fn asynchronous(runtime: &Runtime, address: &Address, kind: &str, flavor: &str) {
+    let client = runtime.block_on(AsyncConnector::new(address.clone()).client());
+    let client = client.unwrap();
+    let mut reply = [0; 1024];
+    count(kind, &format!("asynchronous on {flavor}"), || {
+        runtime.block_on(one_after_the_other(&client, &mut reply));
+    });
+
+    // The tasks are made before counting; each starts and ends a round with the others.
+    let barrier = std::sync::Arc::new(tokio::sync::Barrier::new(IN_FLIGHT + 1));
+    let tasks: Vec<_> = (0..IN_FLIGHT)
+        .map(|_| {
+            let (client, barrier) = (client.clone(), std::sync::Arc::clone(&barrier));
+            runtime.spawn(async move {
+                let mut reply = [0; 1024];
+                for _ in 0..2 {
+                    barrier.wait().await;
+                    for _ in 0..CALLS / IN_FLIGHT {
+                        let outcome = client.call_into(call(), &mut reply).await;
+                        assert_eq!(outcome, Outcome::Completed(1024));
+                    }
+                    barrier.wait().await;
+                }
+            })
+        })
+        .collect();
+    count(kind, &format!("32 asynchronous on {flavor}"), || {
+        runtime.block_on(async {
+            barrier.wait().await;
+            barrier.wait().await;
+        });
+    });
+    for task in tasks {
+        runtime.block_on(task).unwrap();
+    }
+}
+
+async fn one_after_the_other(client: &AsyncClient, reply: &mut [u8]) {
+    for number in 0..CALLS {
+        if number.is_multiple_of(2) {
+            let outcome = client.call_into(call(), reply).await;
+            assert_eq!(outcome, Outcome::Completed(1024));
+        } else {
+            let lent = client.call(call()).await.completed().unwrap();
+            assert_eq!(*lent, PAYLOAD);
+        }
+    }
+}
