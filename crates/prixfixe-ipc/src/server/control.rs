@@ -66,6 +66,12 @@ impl<E: Execution> Core<E> {
             match Token::from_number(event.token) {
                 Some(Token::Listener) => accepts = true,
                 Some(Token::Link(index)) => links.push((index, event.hung_up)),
+                Some(Token::Doorbell(index)) if event.readable && !event.writable => {
+                    // Nobody's rings fill it: somebody wants those of others to fail or to wait.
+                    if let Some(domain) = self.domains.get(index) {
+                        domain.doorbell.empty();
+                    }
+                }
                 // A ring is answered by looking at the channels, which the loop does next.
                 Some(Token::Doorbell(_) | Token::Stop) | None => {}
             }

@@ -125,7 +125,7 @@ impl Domains {
         let doorbell = Doorbell::create()?;
         let entry = self.domains.vacant_entry();
         let index = entry.key();
-        poller.add(&doorbell, Token::Doorbell(index).to_number(), Trigger::Edge)?;
+        poller.add(&doorbell, Token::Doorbell(index).to_number(), Trigger::Doorbell)?;
         entry.insert(Domain {
             user: match self.kind {
                 TrustDomains::PerUser => Some(user),

@@ -1,7 +1,7 @@
 //! Stealing rings, storms of them, hints wiped out, descriptors turned round: within one trust domain
 //! calls may become slow, but each is completed; with a domain for each client nobody notices.
 
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use prixfixe_ipc::raw_peer::{self, RawChannel, RawPeer};
@@ -78,6 +78,33 @@ fn a_full_doorbell_costs_time_and_no_call() {
     let mut stage = Stage::new("full");
     let peer = stage.peer();
     during(&mut stage, || peer.doorbell.add(u64::MAX - 1));
+    stage.finish();
+}
+
+#[test]
+fn a_full_doorbell_that_makes_others_wait_does_so_only_until_the_server_looks() {
+    let mut stage = Stage::new("waiting");
+    let peer = stage.peer();
+    let bell = peer.doorbell.as_fd();
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let flags = |flags| rustix::fs::fcntl_setfl(bell, flags).unwrap();
+            while !over.load(Ordering::Relaxed) {
+                flags(OFlags::NONBLOCK);
+                peer.doorbell.drain();
+                let filled = rustix::io::write(bell, &(u64::MAX - 1).to_ne_bytes()).is_ok();
+                // From here on a ring waits for room.
+                flags(OFlags::empty());
+                // Time for somebody to ring, which is what this is about.
+                std::thread::sleep(std::time::Duration::from_millis(u64::from(filled)));
+            }
+        });
+        for _ in 0..PROOFS {
+            stage.bystanders_are_served();
+        }
+        over.store(true, Ordering::Relaxed);
+    });
     stage.finish();
 }
 

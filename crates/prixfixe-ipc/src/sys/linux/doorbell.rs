@@ -1,21 +1,21 @@
 //! What wakes a server that waits in its poller.
 
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::event::EventfdFlags;
-use rustix::io::Errno;
+use rustix::io::{Errno, ReadWriteFlags};
 
 /// A bell that clients ring and the server's [`Poller`](super::Poller) hears: an eventfd, shared by
 /// all clients of a trust domain.
 ///
-/// It is added edge-triggered and nobody ever reads it. Every ring is an edge of its own, and a ring
-/// before the poller looks is remembered. A reader would gain nothing, and could be stopped: the
-/// open file is shared with the clients, and one of them could clear `O_NONBLOCK` and read first.
+/// It is added edge-triggered and not read. Every ring is an edge of its own, and a ring before the
+/// poller looks is remembered. A common read would gain nothing, and could be stopped: the open file
+/// is shared with the clients, and one of them could clear `O_NONBLOCK` and read first.
 ///
 /// For the same reason a client of the same trust domain could fill the counter, which honest rings
-/// never do in 2^64 rings. Then rings of that domain are lost, or block who rings; no other domain,
-/// and never the server, which rings no doorbell.
+/// never do in 2^64 rings. Then rings of that domain are lost, or block who rings, until the server,
+/// whom filling it wakes, has emptied it; no other domain, and never the server, which rings none.
 #[derive(Debug)]
 pub(crate) struct Doorbell {
     eventfd: OwnedFd,
@@ -61,6 +61,20 @@ impl Doorbell {
         let _ = rustix::io::write(&self.eventfd, &1_u64.to_ne_bytes());
     }
 
+    /// Makes room in a counter that somebody filled, and never waits for it.
+    pub(crate) fn empty(&self) {
+        let mut count = [0; size_of::<u64>()];
+        let mut slices = [IoSliceMut::new(&mut count)];
+        // What fails has been emptied by somebody else, or the kernel (before 5.8) cannot promise not
+        // to wait: then there is nothing to be done.
+        let _ = rustix::io::preadv2(
+            &self.eventfd,
+            &mut slices,
+            NO_OFFSET,
+            ReadWriteFlags::NOWAIT,
+        );
+    }
+
     /// A second descriptor of the same bell, to be sent to a client.
     pub(crate) fn try_clone_fd(&self) -> io::Result<OwnedFd> {
         self.eventfd.try_clone()
@@ -72,6 +86,9 @@ impl AsFd for Doorbell {
         self.eventfd.as_fd()
     }
 }
+
+/// Where a read takes place that goes on from where the last one ended.
+const NO_OFFSET: u64 = u64::MAX;
 
 fn is_eventfd(fd: &OwnedFd) -> Result<bool, Errno> {
     let link = format!("/proc/self/fd/{}", fd.as_raw_fd());

@@ -19,6 +19,8 @@ pub(crate) struct Poller {
 pub(crate) enum Trigger {
     /// Once each time something comes in, whether it is read or not.
     Edge,
+    /// As an edge, and whether there is room for more.
+    Doorbell,
     /// As long as there is something to read or the peer has hung up.
     Level,
 }
@@ -30,6 +32,8 @@ pub(crate) struct Event {
     pub(crate) token: u64,
     /// There is something to read.
     pub(crate) readable: bool,
+    /// There is room to write; told of doorbells alone.
+    pub(crate) writable: bool,
     /// The peer has closed its end or will write no more; there may still be something to read.
     pub(crate) hung_up: bool,
 }
@@ -44,6 +48,7 @@ impl Poller {
     pub(crate) fn add(&self, fd: impl AsFd, token: u64, trigger: Trigger) -> io::Result<()> {
         let flags = match trigger {
             Trigger::Edge => EventFlags::IN | EventFlags::ET,
+            Trigger::Doorbell => EventFlags::IN | EventFlags::OUT | EventFlags::ET,
             Trigger::Level => EventFlags::IN | EventFlags::RDHUP,
         };
         Ok(epoll::add(
@@ -109,6 +114,7 @@ impl Events {
             Event {
                 token: data.u64(),
                 readable: flags.contains(EventFlags::IN),
+                writable: flags.contains(EventFlags::OUT),
                 hung_up: flags.intersects(EventFlags::HUP | EventFlags::RDHUP | EventFlags::ERR),
             }
         })
@@ -138,6 +144,7 @@ mod tests {
         Event {
             token,
             readable: true,
+            writable: false,
             hung_up: false,
         }
     }
@@ -159,6 +166,29 @@ mod tests {
         poller.remove(&doorbell).unwrap();
         doorbell.ring();
         assert_eq!(now(&poller), []);
+    }
+
+    #[test]
+    fn a_doorbell_tells_that_it_is_full_until_it_is_emptied() {
+        let poller = Poller::new().unwrap();
+        let doorbell = Doorbell::create().unwrap();
+        poller.add(&doorbell, 7, Trigger::Doorbell).unwrap();
+        let state = || {
+            now(&poller)
+                .first()
+                .map(|event| (event.readable, event.writable))
+        };
+        assert_eq!(state(), Some((false, true)));
+        doorbell.ring();
+        assert_eq!(state(), Some((true, true)));
+        rustix::io::write(&doorbell, &(u64::MAX - 2).to_ne_bytes()).unwrap();
+        assert_eq!(state(), Some((true, false)));
+        assert_eq!(state(), None);
+        // Whatever a client has done to the open file that it shares.
+        rustix::fs::fcntl_setfl(&doorbell, rustix::fs::OFlags::empty()).unwrap();
+        doorbell.empty();
+        assert_eq!(state(), Some((false, true)));
+        doorbell.empty();
     }
 
     #[test]
