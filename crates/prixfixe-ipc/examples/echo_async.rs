@@ -7,7 +7,7 @@
 
 use std::error::Error;
 
-use prixfixe_ipc::{Address, AsyncClient, Outcome, Reply, Request, Server, ServerConfig};
+use prixfixe_ipc::{Address, AsyncClient, Outcome, OwnedReply, OwnedRequest, Server, ServerConfig};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -21,7 +21,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn serve(address: &Address) -> Result<(), Box<dyn Error>> {
     let server = Server::bind(address, ServerConfig::default())?;
-    server.serve(|request: Request<'_>, reply: &mut Reply<'_>| reply.write(request.payload()))?;
+    server.serve_async(|request: OwnedRequest, mut reply: OwnedReply| async move {
+        // Whatever it waited for here, other calls would be answered meanwhile.
+        reply.write(request.payload())
+    })?;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! Asynchronous clients, of handlers that answer at once and of handlers that wait.
 #![cfg(feature = "tokio")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -151,7 +152,7 @@ struct Held {
     gate: Arc<Semaphore>,
     round: watch::Sender<u64>,
     begun: Arc<AtomicU64>,
-    _server: RunningServer,
+    server: RunningServer,
 }
 
 impl Held {
@@ -192,7 +193,7 @@ impl Held {
             gate,
             round,
             begun,
-            _server: server,
+            server,
         }
     }
 
@@ -439,7 +440,7 @@ fn a_server_that_stops_ends_what_runs_as_perhaps_executed() {
         let client = AsyncClient::connect(&held.address).await.unwrap();
         let stop = async {
             held.begun(1).await;
-            held._server.stopper().stop();
+            held.server.stopper().stop();
         };
         let (outcome, ()) = tokio::join!(client.call(Held::held(b"x")), stop);
         let Outcome::Failed(failure) = outcome else {

@@ -432,3 +432,21 @@ impl AsRawFd for ControlSocket {
         self.0.link.socket().as_fd().as_raw_fd()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn each_wake_is_reported_though_nobody_reads_the_ones_before() {
+        let (sender, end) = sys::wake_channel().unwrap();
+        let pipe = Pipe(WakeReceiver::accept(end).unwrap());
+        // SAFETY: as in `Driver::new`.
+        let pipe = unsafe { AsyncFd::register_with_interest(pipe, Interest::READABLE) }.unwrap();
+        for _ in 0..MOST_UNDRAINED {
+            sender.wake();
+            // Hangs where the kernel reports only that an empty pipe has filled.
+            pipe.readable().await.unwrap().clear_ready();
+        }
+    }
+}
