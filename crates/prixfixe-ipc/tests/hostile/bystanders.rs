@@ -28,17 +28,24 @@ fn the_bystanders() {
     }
     let address: Address = setting(ADDRESS).unwrap().parse().unwrap();
     let over = AtomicBool::new(false);
+    let hurry = AtomicBool::new(false);
     let completed = [const { AtomicU64::new(0) }; CLIENTS as usize];
     let mut clients: Vec<Client> = (0..CLIENTS)
         .map(|_| Client::connect(&address).unwrap())
         .collect();
     std::thread::scope(|scope| {
         for (client, (number, completed)) in clients.iter_mut().zip((0..).zip(&completed)) {
+            let hurry = &hurry;
+            let rests = move || !hurry.load(Ordering::Relaxed);
             let over = &over;
-            scope.spawn(move || keep_calling(client, number, completed, over));
+            scope.spawn(move || keep_calling(client, number, completed, over, rests));
         }
         say("calling");
         while let Some(line) = hear() {
+            if line == "hurry" {
+                hurry.store(true, Ordering::Relaxed);
+                continue;
+            }
             if line == "count" {
                 let total: u64 = completed
                     .iter()
@@ -66,7 +73,13 @@ fn the_bystanders() {
     }
 }
 
-fn keep_calling(client: &mut Client, number: u64, completed: &AtomicU64, over: &AtomicBool) {
+fn keep_calling(
+    client: &mut Client,
+    number: u64,
+    completed: &AtomicU64,
+    over: &AtomicBool,
+    rests: impl Fn() -> bool,
+) {
     let mut request_bytes = vec![0; LONGEST];
     let mut reply = vec![0; LONGEST];
     let mut expected = vec![0; LONGEST];
@@ -88,7 +101,7 @@ fn keep_calling(client: &mut Client, number: u64, completed: &AtomicU64, over: &
             std::process::exit(1);
         }
         completed.fetch_add(1, Ordering::Relaxed);
-        if call % BURST == 0 {
+        if call % BURST == 0 && rests() {
             std::thread::sleep(REST);
         }
     }

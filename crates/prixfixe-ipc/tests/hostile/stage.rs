@@ -69,6 +69,11 @@ impl Stage {
         });
     }
 
+    /// Lets bystanders rest no more, so that the server has something to do all the time.
+    pub(crate) fn hurry_bystanders(&mut self) {
+        self.bystanders.as_mut().unwrap().tell("hurry");
+    }
+
     /// Calls that bystanders have completed.
     pub(crate) fn count(&mut self) -> u64 {
         let bystanders = self.bystanders.as_mut().unwrap();
