@@ -52,6 +52,9 @@ mod credentials;
 pub mod fault_point;
 #[cfg(all(not(loom), not(feature = "fault-points")))]
 mod fault_point;
+#[cfg(all(feature = "fuzzing", not(loom)))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(not(loom))]
 mod handshake;
 mod hints;
