@@ -1,6 +1,7 @@
 //! No call allocates once everybody is connected: neither side, blocking or asynchronous, whether the
 //! handler answers at once or later. Both sides are in this process and all their threads are counted.
 #![cfg(feature = "tokio")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::future::poll_fn;

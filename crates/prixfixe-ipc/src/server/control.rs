@@ -61,7 +61,7 @@ impl<E: Execution> Core<E> {
     /// Attends to everything that the poller has reported.
     pub(super) fn control(&mut self) {
         let mut accepts = false;
-        let mut links = Vec::new();
+        let mut links = std::mem::take(&mut self.attending);
         for event in self.events.iter() {
             match Token::from_number(event.token) {
                 Some(Token::Listener) => accepts = true,
@@ -76,9 +76,10 @@ impl<E: Execution> Core<E> {
                 Some(Token::Doorbell(_) | Token::Stop) | None => {}
             }
         }
-        for (index, hung_up) in links {
+        for (index, hung_up) in links.drain(..) {
             self.read_messages(index, hung_up);
         }
+        self.attending = links;
         // Who has gone makes room for who comes, perhaps the same client again.
         self.drop_doomed();
         if accepts {

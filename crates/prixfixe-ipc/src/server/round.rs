@@ -57,6 +57,9 @@ pub(super) struct Core<E> {
     pub(super) spare: Option<OwnedFd>,
     /// Channels to be looked at in this round.
     ready: Vec<usize>,
+    /// Links that the poller has reported, and whether they hung up. With room for as many as it reports
+    /// at once: a client that rings again over its socket is part of a call, which allocates nothing.
+    pub(super) attending: Vec<(usize, bool)>,
     /// Links to be dropped after this round.
     doomed: Vec<(usize, DropReason)>,
     /// As many calls run as may.
@@ -105,6 +108,7 @@ impl<E: Execution> Core<E> {
             channels: Slab::new(),
             generation: 0,
             ready: Vec::new(),
+            attending: Vec::with_capacity(Events::MAX),
             doomed: Vec::new(),
             full: false,
             rounds: 0,

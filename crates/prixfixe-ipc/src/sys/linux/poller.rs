@@ -95,6 +95,9 @@ pub(crate) struct Events {
 }
 
 impl Events {
+    /// Events that one wait reports at most.
+    pub(crate) const MAX: usize = MAX_EVENTS;
+
     pub(crate) fn new() -> Self {
         let nothing = epoll::Event {
             flags: EventFlags::empty(),
