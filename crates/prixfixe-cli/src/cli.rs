@@ -17,6 +17,7 @@ use crate::commands::inbox::Inbox;
 use crate::commands::man::ManPages;
 use crate::commands::serve::Serve;
 use crate::config;
+use crate::ipc::Ipc;
 
 /// A mail receiver that answers 250 only for mail that would survive a power cut.
 #[derive(Debug, Parser)]
@@ -55,6 +56,7 @@ enum Command {
     CheckConfig(Box<CheckConfig>),
     Inbox(Box<Inbox>),
     Healthcheck(Healthcheck),
+    Ipc(Box<Ipc>),
     Completions(Completions),
     Man(ManPages),
 }
@@ -66,6 +68,7 @@ impl Command {
             Self::CheckConfig(command) => command.run(global),
             Self::Inbox(command) => command.run(global),
             Self::Healthcheck(command) => command.run(global),
+            Self::Ipc(command) => command.run(),
             Self::Completions(command) => command.run(),
             Self::Man(command) => command.run(),
         }

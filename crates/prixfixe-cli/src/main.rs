@@ -9,6 +9,7 @@ mod commands;
     reason = "settings of features to come are read by nobody yet"
 )]
 mod config;
+mod ipc;
 mod serve;
 mod setting_flags;
 

@@ -3,15 +3,17 @@
 
 use std::process::{Command, Output};
 
-const SUBCOMMANDS: [&str; 6] = [
+const SUBCOMMANDS: [&str; 7] = [
     "serve",
     "check-config",
     "inbox",
     "healthcheck",
+    "ipc",
     "completions",
     "man",
 ];
 const INBOX: [&str; 5] = ["list", "show", "export", "delete", "search"];
+const IPC: [&str; 4] = ["echo", "call", "top", "bench"];
 
 #[test]
 fn no_argument_prints_help() {
@@ -41,6 +43,11 @@ fn every_subcommand_has_help_with_an_example() {
             "{help}"
         );
         assert!(help.contains("--store <DIR>"), "{help}");
+    }
+    for subcommand in IPC {
+        let help = text(&prixfixe(&["ipc", subcommand, "--help"]).stdout);
+        let example = format!(": prixfixe ipc {subcommand}");
+        assert!(help.contains(&example), "{help}");
     }
 }
 

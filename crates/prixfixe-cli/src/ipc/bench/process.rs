@@ -1,0 +1,91 @@
+//! What the kernel knows of a process.
+
+use std::fs;
+use std::io;
+
+/// Memory of a process, in KiB.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Memory {
+    /// Its own.
+    pub(super) anonymous: u64,
+    /// What it shares with others, as far as it has touched it.
+    pub(super) shared: u64,
+    /// Tables that say where pages are.
+    pub(super) page_tables: u64,
+}
+
+/// What a process has done until now.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Work {
+    pub(super) cpu_ns: u64,
+    pub(super) context_switches: u64,
+}
+
+/// From `/proc/PID/status`.
+pub(super) fn memory(pid: u32) -> io::Result<Memory> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    Ok(Memory {
+        anonymous: field(&status, "RssAnon:"),
+        shared: field(&status, "RssShmem:"),
+        page_tables: field(&status, "VmPTE:"),
+    })
+}
+
+/// Of all threads that live.
+pub(super) fn work(pid: u32) -> io::Result<Work> {
+    let mut work = Work::default();
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let task = task?.path();
+        let schedule = fs::read_to_string(task.join("schedstat"))?;
+        let running = schedule.split_whitespace().next();
+        work.cpu_ns += running.and_then(|ns| ns.parse().ok()).unwrap_or(0);
+        let status = fs::read_to_string(task.join("status"))?;
+        work.context_switches += field(&status, "voluntary_ctxt_switches:");
+        work.context_switches += field(&status, "nonvoluntary_ctxt_switches:");
+    }
+    Ok(work)
+}
+
+/// Descriptors that are open.
+pub(super) fn descriptors(pid: u32) -> io::Result<u64> {
+    Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count() as u64)
+}
+
+impl Work {
+    pub(super) fn since(self, earlier: Self) -> Self {
+        Self {
+            cpu_ns: self.cpu_ns.saturating_sub(earlier.cpu_ns),
+            context_switches: self
+                .context_switches
+                .saturating_sub(earlier.context_switches),
+        }
+    }
+}
+
+fn field(status: &str, name: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    number.and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_found_by_its_whole_name() {
+        let status =
+            "nonvoluntary_ctxt_switches:\t7\nvoluntary_ctxt_switches:\t5\nRssAnon:\t  12 kB\n";
+        assert_eq!(field(status, "voluntary_ctxt_switches:"), 5);
+        assert_eq!(field(status, "RssAnon:"), 12);
+        assert_eq!(field(status, "VmPTE:"), 0);
+    }
+
+    #[test]
+    fn this_process_has_memory_descriptors_and_has_worked() {
+        let pid = std::process::id();
+        assert!(memory(pid).unwrap().anonymous > 0);
+        assert!(descriptors(pid).unwrap() >= 3);
+        assert!(work(pid).is_ok());
+    }
+}
