@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::channels::Channel;
 use super::events::{ClientIdentity, DropReason, ServerEvent};
 use super::execution::Execution;
-use super::links::{Link, LinkState, LinkWake};
+use super::links::{Link, LinkState, LinkWake, Rings};
 use super::round::Core;
 use crate::fault_point::{Point, reach};
 use crate::handshake::{ClientMessage, ConnectRefusal, MESSAGE_SIZE, Role, ServerMessage};
@@ -190,6 +190,7 @@ impl<E: Execution> Core<E> {
             state: LinkState::Greeting { until },
             channels: Vec::new(),
             active_in: 0,
+            rings: Rings::new(),
         });
         self.greeting.push(index);
         reach(Point::ServerAccepted);
@@ -277,8 +278,20 @@ impl<E: Execution> Core<E> {
                 Ok(())
             }
             // It woke us, which was its purpose.
-            (ClientMessage::Ring, LinkState::Serving { .. }) => Ok(()),
+            (ClientMessage::Ring, LinkState::Serving { .. }) => self.count_ring(index),
             _ => Err(DropReason::Corrupt(Corrupt::Control)),
+        }
+    }
+
+    /// Reading rings costs time that belongs to others, and honest clients seldom ring this way.
+    fn count_ring(&mut self, index: usize) -> Result<(), DropReason> {
+        let Some(link) = self.links.get_mut(index) else {
+            return Ok(());
+        };
+        if link.rings.count(link.channels.len()) {
+            Ok(())
+        } else {
+            Err(DropReason::Storm)
         }
     }
 

@@ -1,6 +1,6 @@
 //! The client processes of a server.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::events::ClientIdentity;
 use crate::sys::{Socket, WakeSender};
@@ -15,6 +15,40 @@ pub(super) struct Link {
     pub(super) channels: Vec<usize>,
     /// The last window of time in which it had a call served.
     pub(super) active_in: u64,
+    pub(super) rings: Rings,
+}
+
+/// The *ring* messages of a process in the current second.
+pub(super) struct Rings {
+    since: Instant,
+    count: usize,
+}
+
+/// Rings in a second beyond those that its channels may need.
+const SPARE_RINGS: usize = 64;
+/// Rings in a second that each channel may need: one in 50 ms, twice over.
+const RINGS_PER_CHANNEL: usize = 40;
+
+impl Rings {
+    pub(super) fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            count: 0,
+        }
+    }
+
+    /// Counts one more. False when that is more than a process with so many channels can have need of.
+    pub(super) fn count(&mut self, channels: usize) -> bool {
+        let now = Instant::now();
+        if now.duration_since(self.since) >= Duration::from_secs(1) {
+            *self = Self {
+                since: now,
+                count: 0,
+            };
+        }
+        self.count += 1;
+        self.count <= SPARE_RINGS + RINGS_PER_CHANNEL * channels
+    }
 }
 
 /// How far a connection has come.

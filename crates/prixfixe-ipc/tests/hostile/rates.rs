@@ -7,12 +7,13 @@
 //! processor time that they and the server have had together: that of the peer is left out, that which
 //! it makes the server spend is not. The bystanders call without a pause, because time that the server
 //! would have slept through is nobody's loss. Pairs with and without it are interleaved, because the machine
-//! may be slow for a while, and the median of the ratios counts.
+//! may be slow for a while, and the median of the ratios counts. (A storm of messages is not here: it
+//! ends with its maker's connection within a second, as another test shows.)
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use prixfixe_ipc::raw_peer::{self, RawChannel, RawPeer};
+use prixfixe_ipc::raw_peer::{RawChannel, RawPeer};
 
 use super::doorbells;
 use super::silence::ticks;
@@ -28,14 +29,11 @@ fn bystanders_keep_their_rate() {
     if std::env::var_os("PRIXFIXE_LONG").is_none() {
         return;
     }
-    let attacks: [Attack; 5] = [
+    let attacks: [Attack; 4] = [
         ("nothing at all", |_| {
             std::thread::sleep(Duration::from_millis(1));
         }),
         ("a storm of rings", |peer| peer.doorbell.ring()),
-        ("a storm of messages", |peer| {
-            let _ = peer.socket.send(&raw_peer::ring(), &[]);
-        }),
         ("stealing rings", |peer| {
             peer.doorbell.drain();
         }),
