@@ -32,6 +32,13 @@
 //! is copied before it is looked at. The module `memory` holds that argument, and every use of
 //! `unsafe` stands there or in `sys`.
 
+#![cfg_attr(
+    not(feature = "tokio"),
+    allow(
+        dead_code,
+        reason = "what only the asynchronous client needs stands among the rest"
+    )
+)]
 // Under loom only the protocols between threads are compiled: rings, wakes and claims. What the models
 // do not drive is no fault.
 #![cfg_attr(loom, allow(dead_code, unreachable_pub))]
@@ -101,8 +108,7 @@ pub use {
     ring::Corrupt,
     server::{
         AsyncHandler, BindError, ClientIdentity, DropReason, Handler, OwnedReply, OwnedRequest,
-        Reply, Request, RunningServer, Server,
-        ServerConfig, ServerEvent, Stopper, TrustDomains,
+        Reply, Request, RunningServer, Server, ServerConfig, ServerEvent, Stopper, TrustDomains,
     },
     statistics::{ClientKind, ClientRow, ServerStatistics, ServiceTimes, Snapshot, Statistics},
     sys::{BadListener, BindFailure, ConnectFailure},

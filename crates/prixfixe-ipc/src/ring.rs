@@ -53,5 +53,6 @@ const fn offset(position: u64, capacity: u64) -> usize {
     (position & (capacity - 1)) as usize
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+#[cfg(not(loom))]
 mod tests;

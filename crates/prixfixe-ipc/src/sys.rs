@@ -19,10 +19,10 @@ mod linux;
 
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{
-    AcceptFailure, BadDescriptor, BadSegment, Doorbell, Drained, Event, Events, ForkGuard,
-    Listener, MAX_DESCRIPTORS, Mapping, Message, Poller, ReceiveFailure, Received, SendFailure,
-    Sharing, Socket, Trigger, WaitResult, WakeReceiver, WakeSender, effective_uid, overflow_uid,
-    pause, processors, wait_on, wake, wake_channel, yield_now,
+    AcceptFailure, BadDescriptor, BadSegment, Doorbell, Events, ForkGuard, Listener, Mapping,
+    Poller, ReceiveFailure, Received, SendFailure, Sharing, Socket, Trigger, WaitResult,
+    WakeReceiver, WakeSender, effective_uid, overflow_uid, processors, wait_on, wake, wake_channel,
+    yield_now,
 };
 #[cfg(target_os = "linux")]
 pub use linux::{BadListener, BindFailure, ConnectFailure};

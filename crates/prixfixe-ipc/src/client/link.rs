@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::channel::Channel;
 use crate::address::Address;
-use crate::credentials::{Credentials, PeerPolicy};
+use crate::credentials::PeerPolicy;
 use crate::fault_point::{Point, reach};
 use crate::handshake::{ClientMessage, ConnectRefusal, MESSAGE_SIZE, Role, ServerMessage};
 use crate::hints::Hint;
@@ -30,7 +30,6 @@ pub(crate) struct Link {
     advice: PeerWord,
     hints: Region,
     doorbell: Doorbell,
-    limits: ChannelSizes,
     /// Held while a channel is asked for, so that answers meet their questions. Never during a call.
     opening: Mutex<Conversation>,
 }
@@ -125,9 +124,7 @@ impl Link {
         let (answer, descriptors) = greet(&socket, role, deadline)?;
         reach(Point::ClientWelcomed);
         let ServerMessage::Welcome {
-            server_page,
-            hints,
-            limits,
+            server_page, hints, ..
         } = answer
         else {
             return Err(refusal_or_protocol(answer));
@@ -162,16 +159,10 @@ impl Link {
             server_page,
             hints,
             doorbell,
-            limits,
             socket,
             opening: Mutex::new(Conversation::InOrder),
         };
         Ok((link, wake))
-    }
-
-    /// The sizes beyond which the server opens no channel.
-    pub(crate) fn limits(&self) -> ChannelSizes {
-        self.limits
     }
 
     /// Asks for a channel and waits for it, until `deadline` at most.
@@ -312,11 +303,6 @@ impl Link {
         !self.guard.is_owner()
     }
 
-    /// Who the server is.
-    pub(crate) fn server(&self) -> std::io::Result<Credentials> {
-        self.socket.peer()
-    }
-
     pub(crate) fn socket(&self) -> &Socket {
         &self.socket
     }
@@ -413,9 +399,7 @@ fn receive(socket: &Socket, deadline: Instant) -> Result<(ServerMessage, Receive
 fn no_more(mut descriptors: impl Iterator<Item = OwnedFd>) -> Result<(), ConnectError> {
     match descriptors.next() {
         None => Ok(()),
-        Some(_) => Err(ConnectError::Protocol(
-            "a descriptor that nobody announced",
-        )),
+        Some(_) => Err(ConnectError::Protocol("a descriptor that nobody announced")),
     }
 }
 

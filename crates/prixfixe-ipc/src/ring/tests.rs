@@ -99,7 +99,7 @@ proptest! {
         for (number, (step, length)) in steps.into_iter().enumerate() {
             match step {
                 0 | 1 => {
-                    let payload = vec![number as u8; length];
+                    let payload = vec![u8::try_from(number % 256).unwrap(); length];
                     if push(&mut producer, &[number as u64], &payload).is_ok() {
                         written.push_back((vec![number as u64], payload));
                     }

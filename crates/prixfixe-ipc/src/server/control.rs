@@ -329,7 +329,6 @@ impl<E: Execution> Core<E> {
     }
 
     /// Makes what a client of `role` needs, and the descriptors to send to an asynchronous one.
-    #[expect(clippy::type_complexity, reason = "two results of one step")]
     fn prepare(
         &mut self,
         index: usize,

@@ -14,7 +14,7 @@ use crate::sys::{Doorbell, Mapping, Poller, Sharing, Trigger};
 /// The domains that have a client.
 pub(super) struct Domains {
     kind: TrustDomains,
-    domains: Slab<Domain>,
+    table: Slab<Domain>,
     /// Octets of a domain's hints.
     hints_len: usize,
 }
@@ -38,7 +38,7 @@ impl Domains {
     pub(super) fn new(kind: TrustDomains, max_channels: usize) -> Self {
         Self {
             kind,
-            domains: Slab::new(),
+            table: Slab::new(),
             hints_len: Hints::octets(max_channels).next_multiple_of(PAGE),
         }
     }
@@ -49,14 +49,14 @@ impl Domains {
     }
 
     pub(super) fn get(&self, index: usize) -> Option<&Domain> {
-        self.domains.get(index)
+        self.table.get(index)
     }
 
     /// The domain for a client of `user`, made if there is none.
     pub(super) fn join(&mut self, user: u32, poller: &Poller) -> io::Result<usize> {
         let shared = match self.kind {
             TrustDomains::PerUser => self
-                .domains
+                .table
                 .iter()
                 .find(|(_, domain)| domain.user == Some(user))
                 .map(|(index, _)| index),
@@ -66,18 +66,18 @@ impl Domains {
             Some(index) => index,
             None => self.make(user, poller)?,
         };
-        self.domains[index].clients += 1;
+        self.table[index].clients += 1;
         Ok(index)
     }
 
     /// A client of the domain has gone; with the last the domain goes, too.
     pub(super) fn leave(&mut self, index: usize, poller: &Poller) {
-        let Some(domain) = self.domains.get_mut(index) else {
+        let Some(domain) = self.table.get_mut(index) else {
             return;
         };
         domain.clients -= 1;
         if domain.clients == 0 {
-            let domain = self.domains.remove(index);
+            let domain = self.table.remove(index);
             // It leaves the poller with its last descriptor in any case.
             let _ = poller.remove(&domain.doorbell);
         }
@@ -85,18 +85,18 @@ impl Domains {
 
     /// Gives `channel` a hint.
     pub(super) fn add_place(&mut self, index: usize, channel: usize) -> usize {
-        self.domains[index].places.insert(channel)
+        self.table[index].places.insert(channel)
     }
 
     pub(super) fn remove_place(&mut self, index: usize, hint: usize) {
-        if let Some(domain) = self.domains.get_mut(index) {
+        if let Some(domain) = self.table.get_mut(index) {
             domain.places.try_remove(hint);
         }
     }
 
     /// Takes all hints and names the channels behind them.
     pub(super) fn take_hints(&self, mut found: impl FnMut(usize)) {
-        for (_, domain) in &self.domains {
+        for (_, domain) in &self.table {
             let places = &domain.places;
             domain.hints.take(self.hints_used(domain), |hint| {
                 // A bit that belongs to nobody was set by somebody who lies.
@@ -109,7 +109,7 @@ impl Domains {
 
     /// Whether any hint is set.
     pub(super) fn any_hint(&self) -> bool {
-        let mut domains = self.domains.iter();
+        let mut domains = self.table.iter();
         domains.any(|(_, domain)| domain.hints.any(self.hints_used(domain)))
     }
 
@@ -123,9 +123,13 @@ impl Domains {
         let (hints, hints_memory) =
             Mapping::create("prixfixe-ipc-hints", self.hints_len, Sharing::PeerWrites)?;
         let doorbell = Doorbell::create()?;
-        let entry = self.domains.vacant_entry();
+        let entry = self.table.vacant_entry();
         let index = entry.key();
-        poller.add(&doorbell, Token::Doorbell(index).to_number(), Trigger::Doorbell)?;
+        poller.add(
+            &doorbell,
+            Token::Doorbell(index).to_number(),
+            Trigger::Doorbell,
+        )?;
         entry.insert(Domain {
             user: match self.kind {
                 TrustDomains::PerUser => Some(user),

@@ -74,11 +74,6 @@ impl Doorbell {
             ReadWriteFlags::NOWAIT,
         );
     }
-
-    /// A second descriptor of the same bell, to be sent to a client.
-    pub(crate) fn try_clone_fd(&self) -> io::Result<OwnedFd> {
-        self.eventfd.try_clone()
-    }
 }
 
 impl AsFd for Doorbell {
@@ -123,7 +118,7 @@ mod tests {
     #[test]
     fn an_eventfd_is_accepted_with_and_without_proc() {
         let doorbell = Doorbell::create().unwrap();
-        let copy = doorbell.try_clone_fd().unwrap();
+        let copy = doorbell.as_fd().try_clone_to_owned().unwrap();
         assert_eq!(behaves_like_an_eventfd(&copy), Ok(true));
         Doorbell::accept(copy).unwrap().ring();
         let mut count = [0; 8];

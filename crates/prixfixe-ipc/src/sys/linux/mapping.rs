@@ -122,6 +122,7 @@ impl Mapping {
     }
 
     /// Memory for both ends of a connection within one process.
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn private(len: usize) -> io::Result<Self> {
         // SAFETY: a new mapping at an address of the kernel's choice touches nothing.
         let base = unsafe {

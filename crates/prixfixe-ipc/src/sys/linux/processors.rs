@@ -2,12 +2,6 @@
 
 use std::thread;
 
-/// Tells the processor that this thread spins.
-#[inline]
-pub(crate) fn pause() {
-    std::hint::spin_loop();
-}
-
 /// Lets another runnable thread have this processor.
 pub(crate) fn yield_now() {
     thread::yield_now();

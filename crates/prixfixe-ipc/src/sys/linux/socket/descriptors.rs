@@ -19,6 +19,7 @@ pub(crate) struct Received {
 
 impl Received {
     /// Room for [`MAX_DESCRIPTORS`].
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(crate) fn new() -> Self {
         Self::default()
     }
@@ -33,11 +34,13 @@ impl Received {
     }
 
     /// The descriptors that came and have not been taken.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.descriptors.iter().flatten().count()
     }
 
     /// The descriptor at `place`, counted from 0 in the order of the message.
+    #[cfg(test)]
     pub(crate) fn take(&mut self, place: usize) -> Option<OwnedFd> {
         self.descriptors.get_mut(place)?.take()
     }
