@@ -1,4 +1,5 @@
 //! Calls between a client and a running server.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::time::Duration;
 
