@@ -174,7 +174,8 @@ impl Results {
                     Ok(medians) => {
                         let bounds = calls.bounds.iter();
                         let judged = bounds.map(|bound| medians.judge(*bound, &by_row));
-                        let verdicts = std::iter::once(medians.mode()).chain(judged).collect();
+                        let of_row = [medians.mode(), medians.wakes()];
+                        let verdicts = of_row.into_iter().chain(judged).collect();
                         by_row.insert(row.name.to_owned(), medians.clone());
                         results.medians.push(medians);
                         Ok(verdicts)

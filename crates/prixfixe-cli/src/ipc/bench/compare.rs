@@ -53,14 +53,15 @@ pub(super) fn compare(
     terms: &Terms,
     observer: &mut dyn Observer,
 ) -> Result<Medians, CompareError> {
-    let mut ours = Vec::new();
+    let (mut ours, mut woke_late) = (Vec::new(), 0);
     let mut peers: HashMap<String, Vec<Line>> = HashMap::new();
     let before = terms.bare(row, observer);
     for _ in 0..terms.pairs.unwrap_or(calls.pairs) {
         observer.begins(row.name, "prixfixe");
-        let line = run(&calls.load, row.name, terms.duration)?;
-        observer.ended(&line);
-        ours.push(line);
+        let ran = run(&calls.load, row.name, terms.duration)?;
+        observer.ended(&ran.line);
+        ours.push(ran.line);
+        woke_late += ran.woke_late;
         let Some(harness) = &terms.harness else {
             continue;
         };
@@ -84,6 +85,7 @@ pub(super) fn compare(
     Ok(Medians {
         ours: median(&ours).ok_or(CompareError::Nothing)?,
         peers: peers.collect(),
+        woke_late,
         bare_us: before.zip(after).map(|(before, after)| before.max(after)),
     })
 }

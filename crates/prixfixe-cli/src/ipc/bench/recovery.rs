@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
-use prixfixe_ipc::{Call, Cause, Client, Outcome};
+use prixfixe_ipc::{Call, Cause, Client, Outcome, SubmitError};
 use serde::{Deserialize, Serialize};
 
 use super::clock::{self, Nanos};
@@ -19,9 +19,8 @@ use crate::ipc::in_words;
 /// What one client saw of one crash.
 #[derive(Debug, Serialize, Deserialize)]
 struct Seen {
-    /// When a call failed because the server was gone. A call that was certainly not executed is
-    /// sent again by itself, and does not show it.
-    noticed: Option<Nanos>,
+    /// When a call ended because the server was gone.
+    noticed: Nanos,
     /// When the first call to the successor was completed.
     answered: Nanos,
 }
@@ -47,29 +46,56 @@ pub(super) fn call_through(setting: &Setting, number: u32) -> io::Result<()> {
         if hear()?.is_empty() {
             return Ok(());
         }
-        let connections = client.statistics().reconnects;
-        let mut noticed = None;
-        // Bounded by the patience of the program, which ends this process.
-        let answered = loop {
-            call += 1;
-            let request = Call::new(caller.request(call)).timeout(PATIENCE);
-            match client.call_into(request, &mut reply) {
-                Outcome::Completed(_) if client.statistics().reconnects > connections => {
-                    break clock::now();
-                }
-                Outcome::Completed(_) => {}
-                Outcome::Failed(failure) if failure.cause == Cause::HungUp => {
-                    noticed = noticed.or_else(|| Some(clock::now()));
-                }
-                ended => ended
-                    .completed()
-                    .map(drop)
-                    .map_err(|error| in_words(&error))?,
-            }
-        };
+        let noticed = call_until_hang_up(&mut client, &mut caller, &mut call, &mut reply)?;
+        call += 1;
+        let request = Call::new(caller.request(call)).timeout(PATIENCE);
+        let length = client
+            .call_into(request, &mut reply)
+            .completed()
+            .map_err(|error| in_words(&error))?;
+        let answered = clock::now();
+        caller
+            .check(call, &reply[..length])
+            .map_err(|error| in_words(&error))?;
         say(&serde_json::to_string(&Seen { noticed, answered })?)?;
         if hear()?.is_empty() {
             return Ok(());
+        }
+    }
+}
+
+/// Calls until a call ends because the server is gone, and says when that was. By a pipeline, for a
+/// client would send again by itself what was certainly not executed.
+fn call_until_hang_up(
+    client: &mut Client,
+    caller: &mut Caller,
+    call: &mut u64,
+    reply: &mut [u8],
+) -> io::Result<Nanos> {
+    let mut pipeline = client.pipeline().map_err(|error| in_words(&error))?;
+    // Ends with the server, which the program kills, or with the program.
+    loop {
+        *call += 1;
+        let limit = caller.length();
+        match pipeline.submit(caller.request(*call), limit) {
+            Ok(_) => {}
+            Err(SubmitError::Lost(Cause::HungUp)) => return Ok(clock::now()),
+            Err(error) => return Err(in_words(&error)),
+        }
+        match pipeline.receive(reply) {
+            Some((_, Outcome::Completed(length))) => caller
+                .check(*call, &reply[..length])
+                .map_err(|error| in_words(&error))?,
+            Some((_, Outcome::Failed(failure))) if failure.cause == Cause::HungUp => {
+                return Ok(clock::now());
+            }
+            Some((_, ended)) => {
+                ended
+                    .completed()
+                    .map(drop)
+                    .map_err(|error| in_words(&error))?;
+            }
+            None => return Err(io::Error::other("a call that was sent has no outcome")),
         }
     }
 }
@@ -107,9 +133,7 @@ pub(super) fn recovery(row: &str, extent: Extent) -> Result<Vec<Verdict>, RunErr
         let listening = stage.replace_server()?;
         for line in stage.children.hear(&clients, PATIENCE)? {
             let seen: Seen = serde_json::from_str(&line)?;
-            if let Some(noticed) = seen.noticed {
-                notice.saturating_record(noticed.since(killed).0);
-            }
+            notice.saturating_record(seen.noticed.since(killed).0);
             answer.saturating_record(seen.answered.since(listening).0);
         }
     }

@@ -25,6 +25,9 @@ pub(super) struct Medians {
     pub(super) peers: HashMap<String, Line>,
     /// The bare spin over 1 KB around the row, in microseconds.
     pub(super) bare_us: Option<f64>,
+    /// Replies, in all runs, that were there when a sleep timed out: wake-ups that were lost. On a
+    /// host with more work than processors, also some that were only late.
+    pub(super) woke_late: u64,
 }
 
 impl Medians {
@@ -43,6 +46,17 @@ impl Medians {
             }
         };
         Verdict::reported(&self.ours.row, "mode of the host", measured)
+    }
+
+    /// Nobody may have slept on a reply.
+    pub(super) fn wakes(&self) -> Verdict {
+        Verdict {
+            row: self.ours.row.clone(),
+            what: "wake-ups lost".to_owned(),
+            measured: self.woke_late.to_string(),
+            bound: "none".to_owned(),
+            met: Some(self.woke_late == 0),
+        }
     }
 
     /// What `bound` says of these. `rows` are the medians of rows before.
@@ -228,6 +242,7 @@ mod tests {
                 (SPIN.to_owned(), line(5000.0, 0.25)),
             ]),
             bare_us: Some(bare_us),
+            woke_late: 0,
         }
     }
 
