@@ -106,7 +106,7 @@ impl AsyncClient {
             let (ended, flight) = client.run(call, client.max_payload, None).await;
             match (ended.outcome, flight) {
                 (Outcome::Completed(length), Some(flight)) => {
-                    let (place, buffer) = flight.lend();
+                    let (place, buffer) = flight.lend(length);
                     Outcome::Completed(AsyncReply {
                         client,
                         place,

@@ -93,9 +93,10 @@ impl<'s> Flight<'s> {
     }
 
     /// Takes the reply with its buffer, for a call that was completed without one of the caller's.
-    pub(super) fn lend(mut self) -> (u16, BytesMut) {
+    pub(super) fn lend(mut self, length: usize) -> (u16, BytesMut) {
         self.over = true;
-        (self.place, self.shared.lock().places().lend(self.place))
+        let buffer = self.shared.lock().places().lend(self.place, length);
+        (self.place, buffer)
     }
 }
 

@@ -27,9 +27,16 @@ struct Place {
     state: PlaceState,
     waker: Option<Waker>,
     due: Due,
-    /// For a reply that comes before its caller asks; away while it is lent.
-    buffer: BytesMut,
+    /// For a short reply that comes before its caller asks; away while it is lent.
+    short: BytesMut,
+    /// The same for a long one.
+    long: BytesMut,
 }
+
+/// Bytes of a short reply: with a cache line more, so that neighbours do not compete for the same
+/// lines. The buffers for short replies lie side by side: a hundred clients with many calls in flight
+/// stay within the caches, as they would not if each had the room of the longest reply.
+const SHORT: usize = 1024 + 64;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PlaceState {
@@ -79,12 +86,15 @@ impl Due {
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 impl Places {
-    /// As many places as calls may be open, each with a buffer for the longest reply. They are parts
-    /// of one zeroed allocation, of which the system gives pages as they are first written.
+    /// As many places as calls may be open, each with a buffer for a short and one for the longest
+    /// reply. They are parts of two zeroed allocations, of which the system gives pages as they are
+    /// first written.
     pub(super) fn new(sizes: ChannelSizes) -> Self {
         let count = sizes.max_in_flight();
         let length = sizes.max_payload() as usize;
-        let mut memory = BytesMut::zeroed(usize::from(count) * length);
+        let short = SHORT.min(length);
+        let mut all_short = BytesMut::zeroed(usize::from(count) * short);
+        let mut all_long = BytesMut::zeroed(usize::from(count) * length);
         let place = |_| Place {
             state: PlaceState::Free,
             waker: None,
@@ -92,7 +102,8 @@ impl Places {
                 timeout: Duration::ZERO,
                 at: None,
             },
-            buffer: memory.split_to(length),
+            short: all_short.split_to(short),
+            long: all_long.split_to(length),
         };
         Self {
             all: (0..count).map(place).collect(),
@@ -153,9 +164,9 @@ impl Places {
         0..u16::try_from(self.all.len()).unwrap_or(u16::MAX)
     }
 
-    /// Where the reply to the call at `index` goes.
-    pub(super) fn buffer(&mut self, index: u16) -> &mut BytesMut {
-        &mut self.all[usize::from(index)].buffer
+    /// Where a reply of `length` bytes to the call at `index` goes.
+    pub(super) fn buffer(&mut self, index: u16, length: usize) -> &mut BytesMut {
+        self.all[usize::from(index)].buffer(length)
     }
 
     /// Whom to wake for the call at `index`.
@@ -189,16 +200,16 @@ impl Places {
         }
     }
 
-    /// Hands the buffer of an ended call out.
-    pub(super) fn lend(&mut self, index: u16) -> BytesMut {
+    /// Hands the buffer of an ended call out, whose reply has `length` bytes.
+    pub(super) fn lend(&mut self, index: u16, length: usize) -> BytesMut {
         let place = &mut self.all[usize::from(index)];
         place.state = PlaceState::Lent;
-        std::mem::take(&mut place.buffer)
+        std::mem::take(place.buffer(length))
     }
 
-    /// Takes the buffer back, and the place is free.
-    pub(super) fn give_back(&mut self, index: u16, buffer: BytesMut) {
-        self.all[usize::from(index)].buffer = buffer;
+    /// Takes the buffer back that was lent for a reply of `length` bytes, and the place is free.
+    pub(super) fn give_back(&mut self, index: u16, length: usize, buffer: BytesMut) {
+        *self.all[usize::from(index)].buffer(length) = buffer;
         let _: Option<Waker> = self.release(index);
     }
 
@@ -213,5 +224,15 @@ impl Places {
         place.state = PlaceState::Free;
         self.free.push(index);
         place.waker.take()
+    }
+}
+
+impl Place {
+    fn buffer(&mut self, length: usize) -> &mut BytesMut {
+        if length <= SHORT {
+            &mut self.short
+        } else {
+            &mut self.long
+        }
     }
 }

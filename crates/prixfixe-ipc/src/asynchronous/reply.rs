@@ -46,7 +46,7 @@ impl Drop for AsyncReply<'_> {
         let buffer = std::mem::take(&mut self.buffer);
         let mut wakes = Wakes::default();
         let mut state = self.client.shared.lock();
-        state.places().give_back(self.place, buffer);
+        state.places().give_back(self.place, self.length, buffer);
         state.made_room(&mut wakes);
         drop(state);
         wakes.wake();

@@ -245,7 +245,7 @@ impl State {
     ) -> Result<Option<Ended>, Corrupt> {
         if let Found::Ended(mut ended) = self.places.look(place) {
             if let (Outcome::Completed(length), Some(buffer)) = (ended.outcome, buffer) {
-                ended.outcome = copy(&self.places.buffer(place)[..length], buffer);
+                ended.outcome = copy(&self.places.buffer(place, length)[..length], buffer);
             }
             return Ok(Some(ended));
         }
@@ -423,7 +423,7 @@ impl State {
 
     fn finish(&mut self, place: u16, reply: &Reply) {
         if let Some(connection) = &mut self.connection {
-            let buffer = self.places.buffer(place);
+            let buffer = self.places.buffer(place, reply.length());
             let ended = Ended {
                 outcome: connection.channel.finish(reply, buffer),
                 message_type: reply.message_type,

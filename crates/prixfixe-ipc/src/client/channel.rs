@@ -42,6 +42,14 @@ pub(crate) struct Reply {
     pub(crate) message_type: u32,
 }
 
+impl Reply {
+    /// Bytes of the payload.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn length(&self) -> usize {
+        self.payload.length
+    }
+}
+
 impl Channel {
     /// `segment` has exactly the length that `sizes` ask for.
     pub(crate) fn new(segment: &Region, sizes: ChannelSizes) -> Self {
