@@ -34,6 +34,8 @@ pub(super) struct Driver {
     pipe: AsyncFd<Pipe>,
     socket: AsyncFd<ControlSocket>,
     timer: Timer,
+    /// The first to be looked at by the next sweep, so that all have their turn.
+    next_member: usize,
     /// Wakes that were not read out of the pipe.
     undrained: u32,
     luck: Luck,
@@ -83,6 +85,7 @@ impl Driver {
             pipe,
             socket,
             timer: Timer::new(),
+            next_member: 0,
             undrained: 0,
             luck: Luck::default(),
             live,
@@ -137,19 +140,29 @@ impl Driver {
         self.live.link.crowd() != Crowd::OneProcessor && self.luck.worth_a_try()
     }
 
-    /// Looks into every ring that has changed. True when there was one.
+    /// Looks into the rings that have changed, until a batch of callers is woken: they had better run
+    /// before their replies leave the cache, and the server has something to do meanwhile. True when
+    /// there was one, and there may be more then.
     fn sweep(&mut self) -> bool {
         let mut found = false;
         let mut wakes = Wakes::default();
-        let mut next = 0;
-        // Bounded: each turn but the last has woken a batch of callers or lost a connection.
+        // Bounded: each turn but the last two has lost a connection.
         loop {
-            let (more, lost) = sweep_some(&self.live, &mut next, &mut wakes, &mut found);
+            let started_at = self.next_member;
+            let (more, lost) =
+                sweep_some(&self.live, &mut self.next_member, &mut wakes, &mut found);
             wakes.wake();
             if let Some((lost, watched)) = lost {
                 drop(lost);
                 watched.tell_ended();
-            } else if !more {
+                continue;
+            }
+            if more {
+                return true;
+            }
+            self.next_member = 0;
+            // Those before the place where the last sweep ended have their turn now.
+            if found || started_at == 0 {
                 return found;
             }
         }
