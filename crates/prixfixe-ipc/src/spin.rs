@@ -65,7 +65,7 @@ impl Crowd {
         match self {
             Self::OneProcessor | Self::Few => 0,
             Self::Several => 64,
-            Self::Many => 8,
+            Self::Many => 64,
         }
     }
 }

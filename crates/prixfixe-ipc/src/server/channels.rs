@@ -158,7 +158,7 @@ impl Channel {
         None
     }
 
-    /// Writes and publishes the answer to a call that was taken.
+    /// Writes the answer to a call that was taken. It is seen once it is [shown](Channel::show).
     pub(super) fn answer(&mut self, ticket: Ticket, answer: &Answer<'_>) {
         reach(Point::ServerHandled);
         let header = ReplyHeader {
@@ -180,12 +180,18 @@ impl Channel {
         if self.reserved == 0 {
             self.largest_reserved = 0;
         }
-        self.replies.publish();
-        reach(Point::ServerReplyPublished);
     }
 
-    /// Wakes the client if it sleeps. To be called after something was published. True when it was woken.
-    pub(super) fn wake(&mut self, link: Option<&mut LinkWake>) -> bool {
+    /// Publishes the answers written so far, and wakes the client if it sleeps. True when it was woken.
+    pub(super) fn show(&mut self, link: Option<&mut LinkWake>) -> bool {
+        self.replies.publish() && {
+            reach(Point::ServerReplyPublished);
+            self.wake(link)
+        }
+    }
+
+    /// To be called after something was published.
+    fn wake(&mut self, link: Option<&mut LinkWake>) -> bool {
         match link {
             Some(link) => {
                 link.sleeping.must_wake() && {

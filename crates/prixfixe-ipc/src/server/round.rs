@@ -60,6 +60,8 @@ pub(super) struct Core<E> {
     /// Links that the poller has reported, and whether they hung up. With room for as many as it reports
     /// at once: a client that rings again over its socket is part of a call, which allocates nothing.
     pub(super) attending: Vec<(usize, bool)>,
+    /// Channels that used up their turn in the last round.
+    unfinished: Vec<usize>,
     /// Links to be dropped after this round.
     doomed: Vec<(usize, DropReason)>,
     /// As many calls run as may.
@@ -77,6 +79,29 @@ struct Window {
     links: usize,
     crowd: Crowd,
     processors: usize,
+}
+
+/// Answers that were written in a turn and not shown: those of one turn are shown together, so that a
+/// client with many calls in flight is woken once for all of them and not once for each.
+#[derive(Default)]
+struct Unshown {
+    answers: u32,
+    since: Option<Instant>,
+}
+
+/// How long an answer may wait for those behind it.
+const LONGEST_HOLD: Duration = Duration::from_micros(50);
+
+impl Unshown {
+    /// Counts one more. The clock is read only where there is more than one to hold.
+    fn is_held_long(&mut self) -> bool {
+        self.answers += 1;
+        if self.answers == 1 {
+            return false;
+        }
+        let now = Instant::now();
+        now.duration_since(*self.since.get_or_insert(now)) >= LONGEST_HOLD
+    }
 }
 
 impl<E: Execution> Core<E> {
@@ -108,6 +133,7 @@ impl<E: Execution> Core<E> {
             channels: Slab::new(),
             generation: 0,
             ready: Vec::new(),
+            unfinished: Vec::new(),
             attending: Vec::with_capacity(Events::MAX),
             doomed: Vec::new(),
             full: false,
@@ -152,7 +178,12 @@ impl<E: Execution> Core<E> {
         let mut ready = std::mem::take(&mut self.ready);
         for channel in ready.drain(..) {
             match self.turn(channel) {
-                Ok(calls) => served += calls,
+                Ok(calls) => {
+                    served += calls;
+                    if calls == CALLS_PER_TURN {
+                        self.unfinished.push(channel);
+                    }
+                }
                 Err(corrupt) => {
                     if let Some(channel) = self.channels.get(channel) {
                         self.doomed
@@ -171,9 +202,12 @@ impl<E: Execution> Core<E> {
         let hinted = self.hints_wanted() && !self.rounds.is_multiple_of(SWEEP_EVERY);
         let ready = &mut self.ready;
         if hinted {
+            // Who had a whole turn may have more, and left no hint of it.
+            ready.append(&mut self.unfinished);
             self.domains.take_hints(|channel| ready.push(channel));
             return;
         }
+        self.unfinished.clear();
         for (index, channel) in &self.channels {
             if channel.looks_ready() {
                 ready.push(index);
@@ -194,6 +228,7 @@ impl<E: Execution> Core<E> {
             LinkState::Greeting { .. } | LinkState::Observing => None,
         };
         let mut turn = Turn::default();
+        let mut unshown = Unshown::default();
         while turn.taken < CALLS_PER_TURN {
             let Some(waiting) = channel.next()? else {
                 break;
@@ -227,8 +262,12 @@ impl<E: Execution> Core<E> {
                     }
                 }
             }
-            turn.woken += u32::from(channel.wake(wake.as_deref_mut()));
+            if unshown.is_held_long() {
+                turn.woken += u32::from(channel.show(wake.as_deref_mut()));
+                unshown = Unshown::default();
+            }
         }
+        turn.woken += u32::from(channel.show(wake));
         if turn.taken > 0 {
             channel.publish_head();
             if link.active_in != self.window.number {
@@ -260,7 +299,7 @@ impl<E: Execution> Core<E> {
                 self.page.statistics.timed(at.elapsed());
             }
             let wake = self.links.get_mut(channel.link).and_then(link_wake);
-            let woken = channel.wake(wake);
+            let woken = channel.show(wake);
             let link = channel.link;
             self.page.statistics.finished(link, refused, woken);
         }
