@@ -80,7 +80,9 @@ fn take_in(lanes: &mut [u64; LANES], keys: &mut [u64; LANES], words: [u64; LANES
     for lane in 0..LANES {
         let keyed = words[lane] ^ keys[lane];
         let product = (keyed & 0xffff_ffff).wrapping_mul(keyed >> 32);
-        lanes[lane] = lanes[lane].wrapping_add(product).wrapping_add(words[lane ^ 1]);
+        lanes[lane] = lanes[lane]
+            .wrapping_add(product)
+            .wrapping_add(words[lane ^ 1]);
         // Another place, another key: exchanged stripes are noticed.
         keys[lane] = keys[lane].wrapping_add(STEP << 1);
     }

@@ -18,9 +18,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Fault> {
     });
     let roots = elsewhere()
         .filter(|(path, text)| is_crate_root(path) && !text.contains(attribute(path)))
-        .map(|(path, _)| {
-            Fault::in_file(path, format!("a crate root without {}", attribute(path)))
-        });
+        .map(|(path, _)| Fault::in_file(path, format!("a crate root without {}", attribute(path))));
     uses.chain(roots).collect()
 }
 

@@ -7,7 +7,7 @@ use prixfixe_ipc::{AsyncClient, AsyncConnector};
 
 use super::clock;
 use super::drive::{DriveError, Plan};
-use super::measure::{ClientReport, Tally};
+use super::measure::{ClientReport, Latencies, Tally};
 use super::payload::Caller;
 use super::roles::{await_start, report};
 use super::setting::{Between, Load, Runtime, Setting};
@@ -56,6 +56,7 @@ async fn drive_all(
     plan: impl Fn(u32) -> io::Result<Plan>,
 ) -> io::Result<Vec<Tally>> {
     let mut tasks = Vec::new();
+    let latencies = Latencies::new();
     for (number, client) in clients {
         let lanes: io::Result<Vec<_>> = (0..load.in_flight)
             .map(|lane| {
@@ -64,7 +65,10 @@ async fn drive_all(
                     next_call: first + u64::from(lane),
                     step: u64::from(load.in_flight),
                 };
-                let lane = drive(client.clone(), caller, lane, plan(*number)?);
+                let plan = plan(*number)?;
+                let latencies = plan.timed.then(|| latencies.clone());
+                let tally = Tally::sharing(plan.start, latencies);
+                let lane = drive(client.clone(), caller, lane, plan, tally);
                 Ok(tokio::spawn(lane))
             })
             .collect();
@@ -97,8 +101,8 @@ async fn drive(
     mut caller: Caller,
     mut lane: Lane,
     mut plan: Plan,
+    mut tally: Tally,
 ) -> Result<Tally, DriveError> {
-    let mut tally = Tally::new(plan.start, plan.timed);
     let mut reply = vec![0; caller.length()];
     let mut now = plan.start;
     let mut made = 0;

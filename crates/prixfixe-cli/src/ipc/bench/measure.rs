@@ -1,5 +1,7 @@
 //! From the times of single calls to the one line that a run gives.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
@@ -13,9 +15,14 @@ pub(super) struct Tally {
     end: Nanos,
     calls: u64,
     /// None when the clock is not read for every call.
-    latencies: Option<Histogram<u64>>,
+    latencies: Option<Latencies>,
     windows: Vec<u32>,
 }
+
+/// Where all clients of a process record how long their calls took. One histogram, since one for each
+/// of thousands of tasks would be what the caches are full of.
+#[derive(Clone, Debug)]
+pub(super) struct Latencies(Arc<Mutex<Histogram<u64>>>);
 
 /// What the clients of one process did: the line it hands to the program.
 #[derive(Debug, Serialize, Deserialize)]
@@ -76,20 +83,31 @@ pub(super) struct CpuSeconds {
 pub(super) struct NoCalls;
 
 impl Tally {
+    /// The tally of the only client of a process.
     pub(super) fn new(start: Nanos, timed: bool) -> Self {
+        Self::sharing(start, timed.then(Latencies::new))
+    }
+
+    /// One of the tallies of a process, all of which share `latencies`.
+    pub(super) fn sharing(start: Nanos, latencies: Option<Latencies>) -> Self {
+        let windows = if latencies.is_some() {
+            WINDOWS_AT_FIRST
+        } else {
+            0
+        };
         Self {
             start,
             end: start,
             calls: 0,
-            latencies: timed.then(histogram),
-            windows: Vec::with_capacity(if timed { WINDOWS_AT_FIRST } else { 0 }),
+            latencies,
+            windows: Vec::with_capacity(windows),
         }
     }
 
     /// A call that ended at `now` and took `latency`.
     pub(super) fn record(&mut self, now: Nanos, latency: Nanos) {
-        if let Some(latencies) = &mut self.latencies {
-            latencies.saturating_record(latency.0);
+        if let Some(latencies) = &self.latencies {
+            latencies.lock().saturating_record(latency.0);
         }
         let window = usize::try_from(now.since(self.start).0 / WINDOW_NANOS).unwrap_or(usize::MAX);
         if window < MOST_WINDOWS {
@@ -109,14 +127,10 @@ impl Tally {
         self.calls
     }
 
-    /// Adds what another task did for the same client.
+    /// Adds what another task did for the same client. What it recorded is shared already.
     pub(super) fn absorb(&mut self, other: &Self) {
         self.calls += other.calls;
         self.end = self.end.max(other.end);
-        if let (Some(all), Some(more)) = (&mut self.latencies, &other.latencies) {
-            // Cannot fail: both have the same bounds.
-            let _ = all.add(more);
-        }
         if other.windows.len() > self.windows.len() {
             self.windows.resize(other.windows.len(), 0);
         }
@@ -126,23 +140,35 @@ impl Tally {
     }
 }
 
+impl Latencies {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(histogram())))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Histogram<u64>> {
+        // A count more or less is all that a panic in there could leave.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl ClientReport {
+    /// Of all tallies of a process, which share their latencies.
     pub(super) fn of(tallies: Vec<Tally>, cpu: Nanos, woke_late: u64) -> Self {
-        let mut all = histogram();
-        for latencies in tallies.iter().filter_map(|tally| tally.latencies.as_ref()) {
-            // Cannot fail: all have the same bounds.
-            let _ = all.add(latencies);
-        }
+        let shared = tallies.first().and_then(|tally| tally.latencies.clone());
+        let latencies = shared.map(|latencies| {
+            let all = latencies.lock();
+            let steps = all.iter_recorded();
+            steps
+                .map(|step| (step.value_iterated_to(), step.count_at_value()))
+                .collect()
+        });
         let ends = || tallies.iter().map(|tally| tally.end);
         Self {
             calls: tallies.iter().map(Tally::calls).sum(),
             end: ends().max().unwrap_or_default(),
             first_end: ends().min().unwrap_or_default(),
             cpu,
-            latencies: all
-                .iter_recorded()
-                .map(|step| (step.value_iterated_to(), step.count_at_value()))
-                .collect(),
+            latencies: latencies.unwrap_or_default(),
             windows: tallies.into_iter().map(|tally| tally.windows).collect(),
             woke_late,
         }
