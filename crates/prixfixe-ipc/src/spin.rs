@@ -64,8 +64,7 @@ impl Crowd {
     const fn yields(self) -> u32 {
         match self {
             Self::OneProcessor | Self::Few => 0,
-            Self::Several => 64,
-            Self::Many => 64,
+            Self::Several | Self::Many => 64,
         }
     }
 }
