@@ -75,6 +75,8 @@ impl Client {
     /// Makes a call and returns the reply in a buffer of the client's own.
     pub fn call<'c>(&mut self, call: impl Into<Call<'c>>) -> Outcome<&[u8]> {
         let mut reply = std::mem::take(&mut self.reply);
+        // Within the capacity: a client that makes no call, or none this way, touches none of it.
+        reply.resize(reply.capacity(), 0);
         let outcome = self.call_into(call, &mut reply);
         self.reply = reply;
         outcome.map(|length| &self.reply[..length])

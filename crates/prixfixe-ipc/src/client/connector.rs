@@ -81,7 +81,7 @@ impl Connector {
         Ok(Client {
             connector: self.clone(),
             connection: Some(connection),
-            reply: vec![0; self.options.sizes.max_payload() as usize],
+            reply: Vec::with_capacity(self.options.sizes.max_payload() as usize),
             statistics: ClientStatistics::default(),
         })
     }
