@@ -13,7 +13,7 @@ pub use connector::{ClientOptions, Connector};
 pub use link::ConnectError;
 pub use pipeline::{CallId, Pipeline, SubmitError};
 #[cfg(feature = "tokio")]
-pub(crate) use wait::LONGEST_SLEEP;
+pub(crate) use wait::{LONGEST_SLEEP, after};
 
 use crate::address::Address;
 use crate::call::Call;

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use prixfixe_ipc::{
-    Address, Call, Client, Connector, Outcome, Refusal, Reply, Request, RunningServer, Server,
-    ServerConfig, workload,
+    Address, Call, Client, ClientOptions, Connector, Outcome, Refusal, Reply, Request,
+    RunningServer, Server, ServerConfig, workload,
 };
 
 /// A server that answers the bytes of a call with others, as [`workload`] has them.
@@ -150,4 +150,20 @@ fn a_call_without_a_server_ends_at_its_deadline() {
         panic!("nobody is there to answer");
     };
     assert_eq!(failure.executed, prixfixe_ipc::Executed::No);
+}
+
+#[test]
+fn times_beyond_the_clock_are_as_good_as_none() {
+    let mut config = ServerConfig::default();
+    config.handshake_timeout = Duration::MAX;
+    let address = Address::abstract_name(format!("prixfixe-ages-{}", std::process::id())).unwrap();
+    let _server = Server::bind(&address, config)
+        .unwrap()
+        .spawn(answer)
+        .unwrap();
+    let mut options = ClientOptions::default();
+    options.connect_timeout = Duration::MAX;
+    let mut client = Connector::with_options(address, options).client().unwrap();
+    let call = Call::new(b"x").timeout(Duration::MAX);
+    assert_eq!(client.call(call).map(<[u8]>::len), Outcome::Completed(1));
 }

@@ -127,7 +127,7 @@ impl AsyncConnector {
             }
         };
         let sizes = self.core.options.sizes;
-        let deadline = Instant::now() + self.core.options.connect_timeout;
+        let deadline = crate::client::after(Instant::now(), self.core.options.connect_timeout);
         let open = move || {
             let channel = hold.link.open(sizes, deadline)?;
             Ok::<_, ConnectError>(Opened {

@@ -114,7 +114,7 @@ impl Link {
         trusted: &PeerPolicy,
         timeout: Duration,
     ) -> Result<(Self, Option<AsyncWake>), ConnectError> {
-        let deadline = Instant::now() + timeout;
+        let deadline = crate::client::after(Instant::now(), timeout);
         let socket = Socket::connect(address, timeout)?;
         reach(Point::ClientConnected);
         let server = socket.peer()?;

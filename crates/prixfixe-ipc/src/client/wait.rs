@@ -60,7 +60,7 @@ impl Deadline {
 }
 
 /// The time `timeout` after `now`; one beyond what the clock can name is as good as a year.
-pub(super) fn after(now: Instant, timeout: Duration) -> Instant {
+pub(crate) fn after(now: Instant, timeout: Duration) -> Instant {
     now.checked_add(timeout).unwrap_or(now + YEAR)
 }
 

@@ -171,7 +171,7 @@ impl<E: Execution> Core<E> {
             self.refuse(&socket, credentials, ConnectRefusal::NotAdmitted);
             return;
         }
-        let until = Instant::now() + self.config.handshake_timeout;
+        let until = crate::client::after(Instant::now(), self.config.handshake_timeout);
         let entry = self.links.vacant_entry();
         let index = entry.key();
         let added = self
