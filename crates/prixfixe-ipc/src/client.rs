@@ -13,13 +13,14 @@ pub use connector::{ClientOptions, Connector};
 pub use link::ConnectError;
 pub use pipeline::{CallId, Pipeline, SubmitError};
 #[cfg(feature = "tokio")]
-pub(crate) use wait::{LONGEST_SLEEP, after};
+pub(crate) use wait::LONGEST_SLEEP;
 
 use crate::address::Address;
 use crate::call::Call;
 use crate::client::channel::SendFailure;
 use crate::outcome::{Cause, Executed, Outcome, Refusal};
 use connector::Connection;
+pub(crate) use wait::after;
 use wait::{Deadline, Waited};
 
 /// A connection over which one thread makes calls, each ending in an [`Outcome`].
