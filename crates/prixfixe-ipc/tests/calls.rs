@@ -7,6 +7,7 @@ use prixfixe_ipc::{
     Address, Call, Client, ClientOptions, Connector, Outcome, Refusal, Reply, Request,
     RunningServer, Server, ServerConfig, workload,
 };
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
 /// A server that answers the bytes of a call with others, as [`workload`] has them.
 fn serve(name: &str) -> (Address, RunningServer) {
@@ -166,4 +167,35 @@ fn times_beyond_the_clock_are_as_good_as_none() {
     let mut client = Connector::with_options(address, options).client().unwrap();
     let call = Call::new(b"x").timeout(Duration::MAX);
     assert_eq!(client.call(call).map(<[u8]>::len), Outcome::Completed(1));
+}
+
+#[test]
+fn nobody_waits_for_a_server_that_is_silent_longer_than_his_own_call_may_take() {
+    let (address, server) = serve("silent");
+    let mut options = ClientOptions::default();
+    options.connect_timeout = Duration::from_secs(3600);
+    let connector = Connector::with_options(address, options);
+    let mut client = connector.client().unwrap();
+    server.stop().unwrap();
+    let (family, kind) = (AddressFamily::UNIX, SocketType::SEQPACKET);
+    let listener = rustix::net::socket(family, kind, None).unwrap();
+    let name = format!("prixfixe-silent-{}", std::process::id());
+    let place = SocketAddrUnix::new_abstract_name(name.as_bytes()).unwrap();
+    rustix::net::bind(&listener, &place).unwrap();
+    rustix::net::listen(&listener, 16).unwrap();
+
+    // This one holds what the connector's clients share, for an hour.
+    std::thread::spawn(move || connector.client().map(drop));
+    rustix::net::accept(&listener)
+        .map(std::mem::forget)
+        .unwrap();
+    let (ended, end) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let call = Call::new(b"x").timeout(Duration::from_millis(100));
+        let _ = ended.send(client.call(call).map(<[u8]>::len));
+    });
+    let outcome = end.recv_timeout(Duration::from_secs(60)).unwrap();
+    assert!(
+        matches!(outcome, Outcome::Failed(failure) if failure.executed == prixfixe_ipc::Executed::No)
+    );
 }

@@ -1,11 +1,11 @@
 //! Connections as they are made, shared and made again.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::channel::{Channel, Reply, SendFailure};
-use super::link::{Bell, ConnectError, Link};
+use super::link::{Bell, ConnectError, Link, lock_until};
 use super::wait::{Deadline, Waited, after, await_reply};
 use super::{Client, ClientStatistics};
 use crate::address::Address;
@@ -118,8 +118,7 @@ impl Connector {
     }
 
     fn link(&self, deadline: Instant) -> Result<Arc<Link>, ConnectError> {
-        // What is behind the lock is replaced whole: a poisoned one is as good as any.
-        let mut current = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = lock_until(&self.link, deadline).ok_or(ConnectError::NoAnswer)?;
         if let Some(link) = current.as_ref().filter(|link| link.is_usable()) {
             return Ok(Arc::clone(link));
         }

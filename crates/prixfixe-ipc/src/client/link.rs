@@ -1,7 +1,7 @@
 //! A client process's connection to a server: the control socket, and what comes with it.
 
 use std::os::fd::OwnedFd;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
 use super::channel::Channel;
@@ -171,14 +171,15 @@ impl Link {
         sizes: ChannelSizes,
         deadline: Instant,
     ) -> Result<OpenedChannel, ConnectError> {
-        // A thread that panicked in there has broken the conversation.
-        let mut conversation = self.opening.lock().map_err(|_| ConnectError::NoAnswer)?;
+        let mut conversation = lock_until(&self.opening, deadline).ok_or(ConnectError::NoAnswer)?;
         if *conversation == Conversation::Broken {
             return Err(ConnectError::NoAnswer);
         }
+        // Until the answer is there, also for whoever comes after a panic.
+        *conversation = Conversation::Broken;
         let opened = self.ask_for_channel(sizes, deadline);
-        if !matches!(opened, Ok(_) | Err(ConnectError::Refused(_))) {
-            *conversation = Conversation::Broken;
+        if matches!(opened, Ok(_) | Err(ConnectError::Refused(_))) {
+            *conversation = Conversation::InOrder;
         }
         opened
     }
@@ -286,9 +287,11 @@ impl Link {
 
     /// Whether new channels can be had over it: a system call.
     pub(crate) fn is_usable(&self) -> bool {
-        let in_order = || {
-            let conversation = self.opening.lock();
-            conversation.is_ok_and(|conversation| *conversation == Conversation::InOrder)
+        let in_order = || match self.opening.try_lock() {
+            Ok(conversation) => *conversation == Conversation::InOrder,
+            Err(TryLockError::Poisoned(poisoned)) => **poisoned.get_ref() == Conversation::InOrder,
+            // Who asks at this moment finds out by himself.
+            Err(TryLockError::WouldBlock) => true,
         };
         !self.is_forked() && !self.is_gone() && in_order()
     }
@@ -363,6 +366,29 @@ pub(crate) fn greet(
     said.or_else(|failure| answer.is_ok().then_some(()).ok_or(failure))?;
     answer
 }
+
+/// Takes a lock that somebody may hold for as long as his own time allows, by `until` or not at all:
+/// nobody's deadline depends on another's. Poisoned locks are taken, too: what is behind these stays
+/// true in a panic.
+pub(super) fn lock_until<T>(mutex: &Mutex<T>, until: Instant) -> Option<MutexGuard<'_, T>> {
+    loop {
+        match mutex.try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => return Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => {
+                let left = until.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    return None;
+                }
+                std::thread::sleep(left.min(LOCK_POLL));
+            }
+        }
+    }
+}
+
+/// Between two attempts to take a lock: far below any deadline worth setting, and only ever waited
+/// while somebody else connects.
+const LOCK_POLL: Duration = Duration::from_millis(1);
 
 fn send(socket: &Socket, message: ClientMessage) -> Result<(), ConnectError> {
     socket
