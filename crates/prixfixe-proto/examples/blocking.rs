@@ -53,7 +53,9 @@ fn serve(mut stream: TcpStream, config: Arc<Config>) -> io::Result<()> {
                 let answered = session.answer_message(&taken, &mut output, now);
                 answered.map_err(io::Error::other)?;
             }
-            Step::BodyRefused(_) | Step::Waiting => {}
+            Step::BodyRefused(_) | Step::BodyAborted | Step::Waiting => {}
+            // Not offered by these settings.
+            Step::StartTls => return Ok(()),
             Step::Flush => write(&mut stream, &mut output, session.deadline())?,
             Step::NeedInput => {
                 write(&mut stream, &mut output, session.deadline())?;

@@ -2,7 +2,7 @@
 
 use crate::{
     BodyFault, CloseReason, ForwardPath, Limits, MailParameters, Mailbox, Refusal, ReversePath,
-    Session,
+    Session, TlsMode,
     address::LOCAL_PART_STRICT_MAX,
     command::{Command, SyntaxError},
     state::{Event, State},
@@ -28,6 +28,7 @@ pub(crate) fn check(session: &Session, command: &Command) -> Result<(), Objectio
         Command::Data => in_order(session, Event::Data),
         Command::Helo(_) | Command::Ehlo(_) => in_order(session, Event::Helo),
         Command::Rset => in_order(session, Event::Rset),
+        Command::StartTls => check_starttls(session),
         Command::Unimplemented | Command::Expn => Err(Objection::Error(NOT_IMPLEMENTED)),
         // The octets behind it could not be told from commands.
         Command::Bdat => Err(Objection::Enough(
@@ -86,6 +87,19 @@ fn in_order(session: &Session, event: Event) -> Result<(), Objection> {
         _ => "Wrong order of commands",
     };
     Err(Objection::Error(Refusal::fixed(503, 5, 1, text)))
+}
+
+fn check_starttls(session: &Session) -> Result<(), Objection> {
+    match session.config.tls {
+        TlsMode::None => Err(Objection::Error(NOT_IMPLEMENTED)),
+        _ if session.secure => Err(Objection::Error(Refusal::fixed(
+            503,
+            5,
+            1,
+            "TLS is active already",
+        ))),
+        _ => in_order(session, Event::StartTls),
+    }
 }
 
 fn check_mail(

@@ -27,6 +27,8 @@ pub enum Command {
     Expn,
     /// `HELP [SP String]`
     Help,
+    /// `STARTTLS` (RFC 3207)
+    StartTls,
     /// A command of the standards that is not offered.
     Unimplemented,
     /// BDAT, which is not offered: the octets behind it cannot be told from commands.
@@ -98,7 +100,7 @@ const VERBS: &[(&[u8], ParseArgument)] = &[
     (b"VRFY", |argument, _| with_string(argument, Command::Vrfy)),
     (b"EXPN", |argument, _| with_string(argument, Command::Expn)),
     (b"HELP", |_, _| Ok(Command::Help)),
-    (b"STARTTLS", |_, _| Ok(Command::Unimplemented)),
+    (b"STARTTLS", |argument, _| bare(argument, Command::StartTls)),
     (b"AUTH", |_, _| Ok(Command::Unimplemented)),
     (b"BDAT", |_, _| Ok(Command::Bdat)),
     (b"ETRN", |_, _| Ok(Command::Unimplemented)),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{BareNewline, Domain};
+use crate::{AuthPolicy, BareNewline, Domain, Promises};
 
 /// Everything a session has to know; shared by all sessions of a listener.
 #[derive(Debug, Clone)]
@@ -16,6 +16,16 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// What is taken although the grammar forbids it.
     pub quirks: Quirks,
+    /// What the clients speak. Default: SMTP.
+    pub protocol: Protocol,
+    /// When the connection is encrypted. Default: never.
+    pub tls: TlsMode,
+    /// Whether clients log in. Default: never.
+    pub auth: AuthPolicy,
+    /// The extensions that the application keeps. Default: none.
+    pub promises: Promises,
+    /// The client may speak for another one with XCLIENT. Default: no.
+    pub xclient: bool,
 }
 
 impl Config {
@@ -26,8 +36,37 @@ impl Config {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             quirks: Quirks::default(),
+            protocol: Protocol::default(),
+            tls: TlsMode::default(),
+            auth: AuthPolicy::default(),
+            promises: Promises::default(),
+            xclient: false,
         }
     }
+}
+
+/// What a listener speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// RFC 5321.
+    #[default]
+    Smtp,
+    /// RFC 2033: LHLO instead of EHLO, and a reply for each recipient at the end of a message.
+    Lmtp,
+}
+
+/// When the connection of a session is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum TlsMode {
+    /// Never.
+    #[default]
+    None,
+    /// From STARTTLS on (RFC 3207).
+    StartTls,
+    /// From the first octet (RFC 8314): the session begins when the handshake is over.
+    Implicit,
 }
 
 /// Bounds of a session. Memory of a session is bounded by them: its envelope holds at most

@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use crate::{
-    CloseReason, Config, Envelope, HeloName, MessageVerdict, QueueId, Recipient, Refusal, Session,
-    Step,
+    AuthVerdict, CloseReason, Envelope, HeloName, MessageVerdict, QueueId, Recipient, Refusal,
+    Session, Step,
     check::Objection,
     command::Command,
+    greet::greet_extended,
     reply::write,
     session::{BodyPhase, Pending},
     state::Event,
@@ -41,6 +42,17 @@ pub(crate) fn proceed(
                 format_args!("221 2.0.0 {} closes", session.config.domain),
             );
             close(session, CloseReason::Quit, None, output);
+            None
+        }
+        Command::StartTls if more => {
+            // What came in the same flight may be an attacker's, and must not be heard as the
+            // client's once the connection is encrypted.
+            close(session, CloseReason::StartTlsInjection, None, output);
+            None
+        }
+        Command::StartTls => {
+            output.extend_from_slice(b"220 2.0.0 Go ahead\r\n");
+            session.go(Event::StartTls);
             None
         }
         Command::Rset => {
@@ -86,7 +98,7 @@ pub(crate) fn accept(session: &mut Session, pending: Pending, output: &mut Vec<u
             session.helo = Some(name);
             session.go(Event::Helo);
             if extended {
-                greet_extended(&session.config, output);
+                greet_extended(session, output);
             } else {
                 write(output, format_args!("250 {}", session.config.domain));
             }
@@ -104,8 +116,8 @@ pub(crate) fn accept(session: &mut Session, pending: Pending, output: &mut Vec<u
             session.go(Event::Rcpt);
             output.extend_from_slice(b"250 2.1.5 Recipient ok\r\n");
         }
-        // Answered by `end_message` alone.
-        Pending::Message => {}
+        // Answered by `end_message` and `go_on_with_auth` alone.
+        Pending::Message | Pending::Auth(_) => {}
     }
 }
 
@@ -136,6 +148,19 @@ pub(crate) fn end_message(session: &mut Session, verdict: &MessageVerdict, outpu
             close(session, CloseReason::Refused, Some(refusal), output);
         }
         MessageVerdict::Refuse(refusal) => refusal.write_to(output),
+        MessageVerdict::Each(id, refusals) => match refusals.iter().flatten().next() {
+            None => acknowledge(session, id, output),
+            Some(refusal) => refusal.write_to(output),
+        },
+    }
+}
+
+/// Goes on with an AUTH exchange, or ends it.
+pub(crate) fn go_on_with_auth(session: &mut Session, verdict: AuthVerdict, output: &mut Vec<u8>) {
+    session.go(Event::AuthEnd);
+    match verdict {
+        AuthVerdict::Refuse(refusal) => refusal.write_to(output),
+        AuthVerdict::Challenge(_) | AuthVerdict::Success => NOT_OFFERED.write_to(output),
     }
 }
 
@@ -184,6 +209,8 @@ pub(crate) fn close(
     session.go(Event::Close);
 }
 
+const NOT_OFFERED: Refusal = Refusal::fixed(502, 5, 1, "Command not implemented");
+
 fn ask_helo(
     session: &mut Session,
     name: HeloName,
@@ -213,14 +240,4 @@ fn may_go_on(session: &mut Session, idle: bool, output: &mut Vec<u8>) -> bool {
         close(session, CloseReason::IdleCommands, Some(&refusal), output);
     }
     go_on
-}
-
-fn greet_extended(config: &Config, output: &mut Vec<u8>) {
-    write(output, format_args!("250-{}", config.domain));
-    output.extend_from_slice(b"250-PIPELINING\r\n");
-    write(
-        output,
-        format_args!("250-SIZE {}", config.limits.message_size),
-    );
-    output.extend_from_slice(b"250-8BITMIME\r\n250-SMTPUTF8\r\n250 ENHANCEDSTATUSCODES\r\n");
 }

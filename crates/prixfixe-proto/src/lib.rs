@@ -25,8 +25,8 @@
 //!             let accepted = MessageVerdict::Accept("4F7Q".parse()?);
 //!             session.answer_message(&accepted, &mut output, now)?;
 //!         }
-//!         Step::BodyStart | Step::BodyRefused(_) | Step::Flush => {}
-//!         Step::NeedInput | Step::Waiting | Step::Close(_) => break,
+//!         Step::BodyStart | Step::BodyRefused(_) | Step::BodyAborted | Step::Flush => {}
+//!         Step::NeedInput | Step::Waiting | Step::StartTls | Step::Close(_) => break,
 //!     }
 //! }
 //! assert_eq!(body, b"Hello\r\n");
@@ -36,6 +36,7 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod auth;
 mod body;
 mod check;
 mod command;
@@ -44,8 +45,10 @@ mod domain;
 mod effect;
 mod envelope;
 mod facts;
+mod greet;
 mod line;
 mod parameter;
+mod promises;
 mod received;
 mod reply;
 mod session;
@@ -54,15 +57,17 @@ mod step;
 mod verdict;
 
 pub use address::{AddressError, ForwardPath, Mailbox, ReversePath};
+pub use auth::{AuthDemand, AuthMessage, AuthPolicy, Mechanism, Mechanisms, UnknownMechanism};
 pub use body::{BareNewline, BodyFault};
-pub use config::{Config, Limits, Quirks, Timeouts};
+pub use config::{Config, Limits, Protocol, Quirks, Timeouts, TlsMode};
 pub use domain::{Domain, DomainError, HeloName};
 pub use envelope::{BodyType, Envelope, MailParameters, Recipient};
 pub use facts::{BodyFacts, SessionFacts};
+pub use promises::Promises;
 pub use reply::{IllegalReply, Refusal};
 pub use session::Session;
 pub use step::{CloseReason, Expiry, Misuse, Progress, Question, Stage, Step};
-pub use verdict::{IllegalQueueId, MessageVerdict, QueueId, Verdict};
+pub use verdict::{AuthVerdict, IllegalQueueId, MessageVerdict, QueueId, Verdict};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

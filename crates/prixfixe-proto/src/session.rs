@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Instant};
 
 use crate::{
-    BodyFacts, CloseReason, Config, Envelope, Expiry, ForwardPath, HeloName, MessageVerdict,
-    Misuse, Progress, Question, Refusal, SessionFacts, Stage, Step, Verdict,
+    AuthMessage, AuthVerdict, BodyFacts, CloseReason, Config, Envelope, Expiry, ForwardPath,
+    HeloName, MessageVerdict, Misuse, Progress, Question, Refusal, SessionFacts, Stage, Step,
+    TlsMode, Verdict,
     body::{Decoded, Decoder},
     check, command, effect,
     line::{Framed, Framer, MAIL_LINE_MAX},
@@ -23,6 +24,8 @@ use crate::{
 ///   has seen enough is heard with [`refuse_body`](Self::refuse_body).
 /// * [`Step::NeedInput`]: it writes the output, all of it at once, and reads more input.
 /// * [`Step::Flush`]: it writes the output before it goes on.
+/// * [`Step::StartTls`]: it writes the output, makes the handshake and calls
+///   [`secured`](Self::secured). Where TLS is implicit the session is made after the handshake.
 /// * [`Step::Close`]: it writes the output and closes.
 ///
 /// Time comes in as an argument; when [`deadline`](Self::deadline) has passed the driver calls
@@ -36,6 +39,10 @@ pub struct Session {
     pub(crate) helo: Option<HeloName>,
     /// EHLO was said, not HELO.
     pub(crate) extended: bool,
+    /// The connection is encrypted.
+    pub(crate) secure: bool,
+    /// The client has logged in.
+    pub(crate) authenticated: bool,
     pub(crate) envelope: Option<Envelope>,
     pub(crate) body: Option<BodyPhase>,
     pub(crate) facts: SessionFacts,
@@ -47,7 +54,12 @@ pub struct Session {
 #[derive(Debug)]
 pub(crate) enum Pending {
     Connect,
-    Helo { name: HeloName, extended: bool },
+    Helo {
+        name: HeloName,
+        extended: bool,
+    },
+    #[expect(dead_code, reason = "AUTH is being built")]
+    Auth(AuthMessage),
     Mail(Envelope),
     Rcpt(ForwardPath),
     Message,
@@ -92,12 +104,14 @@ impl Session {
     pub fn new(config: Arc<Config>, now: Instant) -> Self {
         Self {
             deadline: now + config.timeouts.banner,
+            secure: config.tls == TlsMode::Implicit,
             config,
             state: State::Greeting,
             framer: Framer::default(),
             pending: None,
             helo: None,
             extended: false,
+            authenticated: false,
             envelope: None,
             body: None,
             facts: SessionFacts::default(),
@@ -127,9 +141,14 @@ impl Session {
                     (0, Some(self.ask(Pending::Connect, now)))
                 }
                 State::Body => self.take_body(rest, output, now),
-                State::Greeted | State::Ready | State::Sender | State::Recipients => {
-                    self.take_command(rest, output, now)
-                }
+                State::Handshake => (0, Some(Step::StartTls)),
+                State::Greeted
+                | State::Ready
+                | State::Sender
+                | State::Recipients
+                | State::Chunk
+                | State::Chunks
+                | State::Auth => self.take_command(rest, output, now),
             };
             consumed += used;
             if let Some(step) = step {
@@ -151,8 +170,8 @@ impl Session {
     ) -> Result<(), Misuse> {
         let pending = match self.pending.take() {
             None => return Err(Misuse::NoQuestion),
-            message @ Some(Pending::Message) => {
-                self.pending = message;
+            other @ Some(Pending::Message | Pending::Auth(_)) => {
+                self.pending = other;
                 return Err(Misuse::NoQuestion);
             }
             Some(pending) => pending,
@@ -162,6 +181,39 @@ impl Session {
             Verdict::Accept => effect::accept(self, pending, output),
             Verdict::Refuse(refusal) => effect::refuse(self, &pending, &refusal, output),
         }
+        Ok(())
+    }
+
+    /// Answers the question of a [`Step::Ask`] with [`Stage::Auth`].
+    pub fn answer_auth(
+        &mut self,
+        verdict: AuthVerdict,
+        output: &mut Vec<u8>,
+        now: Instant,
+    ) -> Result<(), Misuse> {
+        if !matches!(self.pending, Some(Pending::Auth(_))) {
+            return Err(Misuse::NoQuestion);
+        }
+        self.pending = None;
+        self.deadline = now + self.config.timeouts.command;
+        effect::go_on_with_auth(self, verdict, output);
+        Ok(())
+    }
+
+    /// The handshake that a [`Step::StartTls`] asked for is over. Nothing that was said before
+    /// counts any more (RFC 3207 section 4.2); the client says EHLO again.
+    pub fn secured(&mut self, now: Instant) -> Result<(), Misuse> {
+        if self.state != State::Handshake {
+            return Err(Misuse::NoHandshake);
+        }
+        self.secure = true;
+        self.helo = None;
+        self.extended = false;
+        self.authenticated = false;
+        self.envelope = None;
+        self.framer = Framer::default();
+        self.deadline = now + self.config.timeouts.command;
+        self.go(Event::Secured);
         Ok(())
     }
 
@@ -260,6 +312,7 @@ impl Session {
         Some(match self.pending.as_ref()? {
             Pending::Connect => Question::Connect,
             Pending::Helo { name, .. } => Question::Helo(name),
+            Pending::Auth(message) => Question::Auth(message),
             Pending::Mail(envelope) => Question::Mail(envelope),
             Pending::Rcpt(path) => Question::Rcpt(self.envelope.as_ref()?, path),
             Pending::Message => Question::Message,
@@ -279,6 +332,16 @@ impl Session {
     /// Whether the client said EHLO.
     pub fn is_extended(&self) -> bool {
         self.extended
+    }
+
+    /// Whether the connection is encrypted.
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// Whether the client has logged in.
+    pub fn is_authenticated(&self) -> bool {
+        self.authenticated
     }
 
     /// The envelope of the transaction under way.
@@ -311,7 +374,7 @@ impl Session {
         let patience = match stage {
             Stage::Connect => timeouts.banner,
             Stage::Message => timeouts.message_verdict,
-            Stage::Helo | Stage::Mail | Stage::Rcpt => timeouts.verdict,
+            Stage::Helo | Stage::Auth | Stage::Mail | Stage::Rcpt => timeouts.verdict,
         };
         self.deadline = now + patience;
         self.pending = Some(pending);
@@ -417,6 +480,7 @@ impl Pending {
         match self {
             Self::Connect => Stage::Connect,
             Self::Helo { .. } => Stage::Helo,
+            Self::Auth(_) => Stage::Auth,
             Self::Mail(_) => Stage::Mail,
             Self::Rcpt(_) => Stage::Rcpt,
             Self::Message => Stage::Message,

@@ -15,8 +15,16 @@ pub(crate) enum State {
     Sender,
     /// At least one recipient is accepted.
     Recipients,
-    /// A body is coming in.
+    /// The body of DATA is coming in.
     Body,
+    /// A chunk of BDAT is coming in.
+    Chunk,
+    /// Between the chunks of a message.
+    Chunks,
+    /// Waiting for the client's part of an AUTH exchange.
+    Auth,
+    /// STARTTLS was accepted; the driver makes the handshake.
+    Handshake,
     /// The connection is to be closed.
     Closed,
 }
@@ -34,8 +42,22 @@ pub(crate) enum Event {
     Rcpt,
     /// DATA was accepted.
     Data,
-    /// A body has ended and was answered.
+    /// BDAT was accepted.
+    Chunk,
+    /// A chunk has ended that was not the last one.
+    ChunkEnd,
+    /// A body has ended and was answered, or was given up between two chunks.
     BodyEnd,
+    /// AUTH was accepted.
+    Auth,
+    /// An AUTH exchange has ended, however it did.
+    AuthEnd,
+    /// STARTTLS was accepted.
+    StartTls,
+    /// The handshake is over.
+    Secured,
+    /// XCLIENT was accepted: the session begins anew.
+    Xclient,
     /// RSET.
     Rset,
     /// QUIT, or the server gives up.
@@ -58,12 +80,30 @@ pub(crate) const TRANSITIONS: &[(State, Event, State)] = &[
     (State::Recipients, Event::Data, State::Body),
     (State::Recipients, Event::Rset, State::Ready),
     (State::Body, Event::BodyEnd, State::Ready),
+    (State::Recipients, Event::Chunk, State::Chunk),
+    (State::Chunks, Event::Chunk, State::Chunk),
+    (State::Chunk, Event::ChunkEnd, State::Chunks),
+    (State::Chunk, Event::BodyEnd, State::Ready),
+    (State::Chunks, Event::BodyEnd, State::Ready),
+    (State::Ready, Event::Auth, State::Auth),
+    (State::Auth, Event::AuthEnd, State::Ready),
+    (State::Greeted, Event::StartTls, State::Handshake),
+    (State::Ready, Event::StartTls, State::Handshake),
+    (State::Sender, Event::StartTls, State::Handshake),
+    (State::Recipients, Event::StartTls, State::Handshake),
+    (State::Handshake, Event::Secured, State::Greeted),
+    (State::Greeted, Event::Xclient, State::Greeting),
+    (State::Ready, Event::Xclient, State::Greeting),
     (State::Greeting, Event::Close, State::Closed),
     (State::Greeted, Event::Close, State::Closed),
     (State::Ready, Event::Close, State::Closed),
     (State::Sender, Event::Close, State::Closed),
     (State::Recipients, Event::Close, State::Closed),
     (State::Body, Event::Close, State::Closed),
+    (State::Chunk, Event::Close, State::Closed),
+    (State::Chunks, Event::Close, State::Closed),
+    (State::Auth, Event::Close, State::Closed),
+    (State::Handshake, Event::Close, State::Closed),
     (State::Closed, Event::Close, State::Closed),
 ];
 
@@ -110,5 +150,9 @@ mod tests {
             .filter(|(.., to)| *to == State::Body)
             .collect();
         assert_eq!(entries, [&(State::Recipients, Event::Data, State::Body)]);
+        let chunks = [State::Recipients, State::Chunks];
+        for (from, ..) in TRANSITIONS.iter().filter(|(.., to)| *to == State::Chunk) {
+            assert!(chunks.contains(from), "{from:?}");
+        }
     }
 }

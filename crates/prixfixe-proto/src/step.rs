@@ -1,6 +1,6 @@
 //! What passes between a session and its driver.
 
-use crate::{BodyFault, Envelope, ForwardPath, HeloName};
+use crate::{AuthMessage, BodyFault, Envelope, ForwardPath, HeloName};
 
 /// How far [`Session::process`](crate::Session::process) came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,13 @@ pub enum Step<'i> {
     BodyEnd,
     /// The session refuses the body that is coming in; nothing more of it is handed out.
     BodyRefused(BodyFault),
+    /// The client gave up the body that was coming in, between two of its chunks: nothing of it
+    /// counts, and no verdict is asked for.
+    BodyAborted,
+    /// Write the output, make the TLS handshake, and call
+    /// [`Session::secured`](crate::Session::secured). Input that was read before the handshake
+    /// must not be brought again.
+    StartTls,
     /// Write the output and close the connection.
     Close(CloseReason),
 }
@@ -42,8 +49,10 @@ pub enum Step<'i> {
 pub enum Stage {
     /// Before the banner.
     Connect,
-    /// HELO or EHLO.
+    /// HELO, EHLO or LHLO.
     Helo,
+    /// A step of AUTH.
+    Auth,
     /// MAIL.
     Mail,
     /// RCPT.
@@ -58,6 +67,7 @@ impl Stage {
         match self {
             Self::Connect => "connect",
             Self::Helo => "helo",
+            Self::Auth => "auth",
             Self::Mail => "mail",
             Self::Rcpt => "rcpt",
             Self::Message => "message",
@@ -73,6 +83,9 @@ pub enum Question<'s> {
     Connect,
     /// May it go by this name?
     Helo(&'s HeloName),
+    /// What follows in this exchange? Answered with
+    /// [`Session::answer_auth`](crate::Session::answer_auth).
+    Auth(&'s AuthMessage),
     /// May it send in this name? The envelope has no recipients yet.
     Mail(&'s Envelope),
     /// May it send to this recipient, beside those that the envelope holds already?
@@ -103,8 +116,14 @@ pub enum CloseReason {
     EndlessLine,
     /// A refused body without an end.
     EndlessBody,
-    /// The client speaks HTTP or TLS, or BDAT that was not offered.
+    /// The client speaks HTTP, TLS where a command was due, or PROXY without being trusted.
     WrongProtocol,
+    /// Octets came behind STARTTLS, before the handshake: an injection (CVE-2011-0411).
+    StartTlsInjection,
+    /// Too many failed logins.
+    AuthFailures,
+    /// BDAT without a size: what follows could not be told from commands.
+    ChunkSize,
 }
 
 impl CloseReason {
@@ -121,6 +140,9 @@ impl CloseReason {
             Self::EndlessLine => "endless-line",
             Self::EndlessBody => "endless-body",
             Self::WrongProtocol => "wrong-protocol",
+            Self::StartTlsInjection => "starttls-injection",
+            Self::AuthFailures => "auth-failures",
+            Self::ChunkSize => "chunk-size",
         }
     }
 }
@@ -146,4 +168,7 @@ pub enum Misuse {
     /// A body was refused while none comes in.
     #[error("refused a body while none comes in")]
     NoBody,
+    /// A handshake was reported that was not asked for.
+    #[error("reported a handshake that was not asked for")]
+    NoHandshake,
 }

@@ -23,6 +23,24 @@ pub enum MessageVerdict {
     Accept(QueueId),
     /// The message was not taken.
     Refuse(Refusal),
+    /// An answer for each recipient, in the order of the envelope; nothing stands for accepted.
+    /// Who was accepted is told the id. Where the client hears one answer for all (neither LMTP
+    /// nor PRDR, see [`Session::replies_per_recipient`](crate::Session::replies_per_recipient)),
+    /// answers that differ become 451, and a client that tries again sends to all again.
+    Each(QueueId, Vec<Option<Refusal>>),
+}
+
+/// The answer to a step of AUTH.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+#[must_use]
+pub enum AuthVerdict {
+    /// The exchange goes on with this challenge, which the session encodes.
+    Challenge(Vec<u8>),
+    /// The client is who it says.
+    Success,
+    /// It is not, or cannot be asked; counted as a failed login unless it is temporary.
+    Refuse(Refusal),
 }
 
 impl From<Refusal> for Verdict {

@@ -196,7 +196,12 @@ impl<'c> Body<'c> {
             Step::NeedInput => Next::NeedInput,
             Step::Flush => Next::Flush,
             Step::BodyRefused(fault) => Next::Refused(fault),
-            Step::Ask(_) | Step::Waiting | Step::BodyStart | Step::Close(_) => Next::Unexpected,
+            Step::Ask(_)
+            | Step::Waiting
+            | Step::BodyStart
+            | Step::BodyAborted
+            | Step::StartTls
+            | Step::Close(_) => Next::Unexpected,
         };
         self.channel.wire.consume(consumed);
         next

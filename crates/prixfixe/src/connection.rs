@@ -191,8 +191,8 @@ impl<H: Handler> Connection<'_, H> {
             Step::Close(reason) => Next::Close(reason),
             // What is left of a body after its handler is done comes from `message`, refused, and
             // a refused body is drained inside of the session.
-            Step::Body(_) | Step::BodyEnd | Step::BodyRefused(_) => Next::Drain,
-            Step::Waiting => Next::Stuck,
+            Step::Body(_) | Step::BodyEnd | Step::BodyRefused(_) | Step::BodyAborted => Next::Drain,
+            Step::Waiting | Step::StartTls => Next::Stuck,
         };
         self.channel.wire.consume(consumed);
         next

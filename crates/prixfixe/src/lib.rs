@@ -70,9 +70,10 @@ pub use network::{Network, NetworkError, PeerPattern};
 pub use observer::{Event, NoObserver, Observer, RefusedConnection, SessionEnd};
 pub use prixfixe_proto as proto;
 pub use prixfixe_proto::{
-    BareNewline, BodyFacts, BodyFault, BodyType, CloseReason, Config, Domain, Envelope,
-    ForwardPath, HeloName, Limits, Mailbox, MessageVerdict, QueueId, Quirks, Recipient, Refusal,
-    ReversePath, SessionFacts, Stage, Timeouts, Verdict,
+    AuthDemand, AuthPolicy, BareNewline, BodyFacts, BodyFault, BodyType, CloseReason, Config,
+    Domain, Envelope, ForwardPath, HeloName, Limits, Mailbox, Mechanism, Mechanisms,
+    MessageVerdict, Promises, Protocol, QueueId, Quirks, Recipient, Refusal, ReversePath,
+    SessionFacts, Stage, Timeouts, TlsMode, Verdict,
 };
 pub use read_buffer::READ_BUFFER;
 pub use server::{BoundAddress, ListenError, ServeError, Server};

@@ -286,9 +286,16 @@ impl Server {
         Arc::clone(&self.shared)
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "lists of networks are to come"
+    )]
     fn add(&mut self, socket: ListenerSocket, settings: ListenerSettings) {
         let mut config: Config = self.shared.settings.session.clone();
         config.quirks = settings.quirks.unwrap_or(config.quirks);
+        config.protocol = settings.protocol;
+        config.tls = settings.tls;
+        config.auth = settings.auth;
         self.listeners.push(Listener {
             socket,
             config: SessionConfig::new(&config, &self.shared.settings.bare_newline_networks),

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use prixfixe_proto::{BareNewline, Config, Domain, Quirks};
+use prixfixe_proto::{AuthPolicy, BareNewline, Config, Domain, Protocol, Quirks, TlsMode};
 
 use crate::{Network, NoObserver, Observer, PeerPattern};
 
@@ -41,11 +41,17 @@ impl Settings {
 }
 
 /// Settings of one listener.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct ListenerSettings {
     /// Instead of those of the sessions, on this listener.
     pub quirks: Option<Quirks>,
+    /// What it speaks. Default: SMTP.
+    pub protocol: Protocol,
+    /// When its connections are encrypted. Default: never.
+    pub tls: TlsMode,
+    /// Whether its clients log in. Default: never.
+    pub auth: AuthPolicy,
     /// Connections that the system queues before they are accepted; 0 is as many as it allows.
     /// Default 1024.
     pub backlog: Option<u32>,

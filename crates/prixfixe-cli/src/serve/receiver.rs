@@ -238,8 +238,8 @@ fn listen(settings: &Settings, domain: Domain) -> Result<Server, RunError> {
             ListenAddress::Inherited(which) => {
                 for socket in inherited.take(which).map_err(RunError::Inherited)? {
                     match socket {
-                        Inherited::Tcp(listener) => server.adopt_tcp(listener, own)?,
-                        Inherited::Unix(listener) => server.adopt_unix(listener, own)?,
+                        Inherited::Tcp(listener) => server.adopt_tcp(listener, own.clone())?,
+                        Inherited::Unix(listener) => server.adopt_unix(listener, own.clone())?,
                     }
                 }
             }

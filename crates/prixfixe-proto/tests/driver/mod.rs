@@ -86,7 +86,7 @@ impl<'a> Driver<'a> {
                 "the session goes round in circles"
             );
             match progress.step {
-                Step::NeedInput => break,
+                Step::NeedInput | Step::StartTls => break,
                 Step::Close(reason) => {
                     self.outcome.closed = Some(reason);
                     break;
@@ -98,6 +98,7 @@ impl<'a> Driver<'a> {
                     self.body.extend_from_slice(bytes);
                 }
                 Step::BodyEnd => self.answer_message(),
+                Step::BodyAborted => self.body.clear(),
                 Step::Flush | Step::BodyRefused(_) => {}
                 Step::Waiting => panic!("a question is open that was never asked"),
             }

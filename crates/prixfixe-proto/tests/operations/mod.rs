@@ -201,7 +201,11 @@ impl Run {
                 Step::Ask(_) | Step::BodyEnd => assert!(!asked),
                 Step::Body(octets) => assert!(!octets.is_empty()),
                 Step::Close(reason) => assert_eq!(self.closed.unwrap_or(reason), reason),
-                Step::Flush | Step::BodyStart | Step::BodyRefused(_) => {}
+                Step::Flush
+                | Step::BodyStart
+                | Step::BodyRefused(_)
+                | Step::BodyAborted
+                | Step::StartTls => {}
             }
             if let Step::BodyEnd = step {
                 assert!(self.body.is_some(), "a body ends that is not handed out");

@@ -1,0 +1,19 @@
+//! The answer to EHLO and LHLO: what is offered to this client, now.
+
+use crate::{Session, TlsMode, reply::write};
+
+/// Writes the greeting with the extensions that hold in the session's present state.
+pub(crate) fn greet_extended(session: &Session, output: &mut Vec<u8>) {
+    let config = &*session.config;
+    write(output, format_args!("250-{}", config.domain));
+    output.extend_from_slice(b"250-PIPELINING\r\n");
+    write(
+        output,
+        format_args!("250-SIZE {}", config.limits.message_size),
+    );
+    output.extend_from_slice(b"250-8BITMIME\r\n250-SMTPUTF8\r\n");
+    if config.tls == TlsMode::StartTls && !session.secure {
+        output.extend_from_slice(b"250-STARTTLS\r\n");
+    }
+    output.extend_from_slice(b"250 ENHANCEDSTATUSCODES\r\n");
+}
