@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use zeroize::Zeroize as _;
+
 /// Whether and how clients log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -120,6 +122,12 @@ impl Mechanisms {
         self.0 & (1 << mechanism as u8) != 0
     }
 
+    /// These but this one.
+    #[must_use]
+    pub const fn without(self, mechanism: Mechanism) -> Self {
+        Self(self.0 & !(1 << mechanism as u8))
+    }
+
     /// All in both.
     #[must_use]
     pub const fn intersection(self, other: Self) -> Self {
@@ -140,7 +148,7 @@ impl Mechanisms {
 }
 
 /// The client's part of an AUTH exchange, base64 undone. It may hold a password: what prints it
-/// for debugging shows its length only.
+/// for debugging shows its length only, and its memory is overwritten when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuthMessage {
@@ -151,6 +159,12 @@ pub struct AuthMessage {
     pub response: Option<Vec<u8>>,
     /// This message begins the exchange.
     pub first: bool,
+}
+
+impl Drop for AuthMessage {
+    fn drop(&mut self) {
+        self.response.zeroize();
+    }
 }
 
 impl fmt::Debug for AuthMessage {
@@ -174,6 +188,11 @@ mod tests {
         assert_eq!(names, ["SCRAM-SHA-256", "LOGIN"]);
         let both = some.intersection(Mechanisms::of(&[Mechanism::Login]));
         assert!(both.contains(Mechanism::Login) && !both.contains(Mechanism::ScramSha256));
+        assert!(
+            some.without(Mechanism::Login)
+                .iter()
+                .eq([Mechanism::ScramSha256])
+        );
         assert!(Mechanisms::default().is_empty());
         assert_eq!("scram-sha-256-plus".parse(), Ok(Mechanism::ScramSha256Plus));
         assert_eq!("CRAM-MD5".parse::<Mechanism>(), Err(UnknownMechanism));

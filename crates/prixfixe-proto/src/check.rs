@@ -5,6 +5,7 @@ use crate::{
     Session, TlsMode,
     address::LOCAL_PART_STRICT_MAX,
     command::{Command, SyntaxError},
+    exchange,
     state::{Event, State},
 };
 
@@ -22,6 +23,14 @@ pub(crate) enum Objection {
 
 /// Checks a command against the state of the session.
 pub(crate) fn check(session: &Session, command: &Command) -> Result<(), Objection> {
+    // RFC 4954 section 6; a command that is out of order anyway is told this first.
+    let concerns_mail = matches!(
+        command,
+        Command::Mail(..) | Command::Rcpt(_) | Command::Data | Command::Vrfy
+    );
+    if concerns_mail && exchange::needs_login(session) {
+        return Err(Objection::Error(LOGIN_REQUIRED));
+    }
     match command {
         Command::Mail(path, parameters) => check_mail(session, path, *parameters),
         Command::Rcpt(path) => check_rcpt(session, path),
@@ -29,6 +38,7 @@ pub(crate) fn check(session: &Session, command: &Command) -> Result<(), Objectio
         Command::Helo(_) | Command::Ehlo(_) => in_order(session, Event::Helo),
         Command::Rset => in_order(session, Event::Rset),
         Command::StartTls => check_starttls(session),
+        Command::Auth(message) => exchange::check(session, message),
         Command::Unimplemented | Command::Expn => Err(Objection::Error(NOT_IMPLEMENTED)),
         // The octets behind it could not be told from commands.
         Command::Bdat => Err(Objection::Enough(
@@ -49,6 +59,8 @@ pub(crate) fn objection_to(error: SyntaxError) -> Objection {
         SyntaxError::ForwardPath(_) => Refusal::fixed(501, 1, 3, "Malformed recipient address"),
         SyntaxError::Parameter => Refusal::fixed(501, 5, 4, "Wrong parameter"),
         SyntaxError::UnknownParameter => Refusal::fixed(555, 5, 4, "Parameter not supported"),
+        SyntaxError::Mechanism => exchange::UNKNOWN_MECHANISM,
+        SyntaxError::Base64 => exchange::MALFORMED,
         SyntaxError::ParameterValue => Refusal::fixed(504, 5, 4, "Parameter value not supported"),
     })
 }
@@ -66,9 +78,10 @@ pub(crate) fn refusal_of_body(fault: BodyFault) -> Refusal {
 
 const NOT_IMPLEMENTED: Refusal = Refusal::fixed(502, 5, 1, "Command not implemented");
 const TOO_BIG: Refusal = Refusal::fixed(552, 3, 4, "Message too big");
+const LOGIN_REQUIRED: Refusal = Refusal::fixed(530, 7, 0, "Authentication required");
 const NEEDS_SMTPUTF8: Refusal = Refusal::fixed(553, 6, 7, "Address needs SMTPUTF8");
 
-fn in_order(session: &Session, event: Event) -> Result<(), Objection> {
+pub(crate) fn in_order(session: &Session, event: Event) -> Result<(), Objection> {
     if session.state.after(event).is_some() {
         return Ok(());
     }

@@ -1,6 +1,9 @@
 //! Commands (RFC 5321 section 4.1.1).
 
-use crate::{AddressError, ForwardPath, HeloName, MailParameters, ReversePath, address, parameter};
+use crate::{
+    AddressError, AuthMessage, ForwardPath, HeloName, MailParameters, ReversePath, address,
+    exchange, parameter,
+};
 
 /// A command with its arguments parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub enum Command {
     Help,
     /// `STARTTLS` (RFC 3207)
     StartTls,
+    /// `AUTH SP mechanism [SP initial-response]` (RFC 4954)
+    Auth(AuthMessage),
     /// A command of the standards that is not offered.
     Unimplemented,
     /// BDAT, which is not offered: the octets behind it cannot be told from commands.
@@ -63,6 +68,12 @@ pub enum SyntaxError {
     /// A value of a parameter that is not offered.
     #[error("parameter value unknown")]
     ParameterValue,
+    /// The mechanism of AUTH is none that is known.
+    #[error("mechanism unknown")]
+    Mechanism,
+    /// The initial response of AUTH is no base64.
+    #[error("malformed base64")]
+    Base64,
 }
 
 /// Parses a line without its CRLF.
@@ -101,7 +112,7 @@ const VERBS: &[(&[u8], ParseArgument)] = &[
     (b"EXPN", |argument, _| with_string(argument, Command::Expn)),
     (b"HELP", |_, _| Ok(Command::Help)),
     (b"STARTTLS", |argument, _| bare(argument, Command::StartTls)),
-    (b"AUTH", |_, _| Ok(Command::Unimplemented)),
+    (b"AUTH", |argument, _| auth(argument).map(Command::Auth)),
     (b"BDAT", |_, _| Ok(Command::Bdat)),
     (b"ETRN", |_, _| Ok(Command::Unimplemented)),
     (b"TURN", |_, _| Ok(Command::Unimplemented)),
@@ -166,6 +177,28 @@ fn rcpt(argument: &[u8], brackets_optional: bool) -> Result<Command, SyntaxError
         address::forward_path(text, brackets_optional).map_err(SyntaxError::ForwardPath)?;
     parameter::rcpt_parameters(after_space(rest)?)?;
     Ok(Command::Rcpt(path))
+}
+
+/// One `=` stands for an initial response without octets (RFC 4954 section 4).
+fn auth(argument: &[u8]) -> Result<AuthMessage, SyntaxError> {
+    let mut words = argument.split(|octet| *octet == b' ');
+    let (name, initial) = (words.next().unwrap_or_default(), words.next());
+    if name.is_empty() || words.next().is_some() {
+        return Err(SyntaxError::Argument);
+    }
+    let mechanism = std::str::from_utf8(name)
+        .ok()
+        .and_then(|name| name.parse().ok());
+    let response = match initial {
+        None => None,
+        Some(b"=") => Some(Vec::new()),
+        Some(text) => Some(exchange::decode(text).ok_or(SyntaxError::Base64)?),
+    };
+    Ok(AuthMessage {
+        mechanism: mechanism.ok_or(SyntaxError::Mechanism)?,
+        response,
+        first: true,
+    })
 }
 
 /// What stands behind `FROM:` or `TO:`. Spaces behind the colon are taken, since many clients
@@ -246,6 +279,20 @@ mod tests {
     }
 
     #[test]
+    fn initial_responses() {
+        let response = |line: &str| match verb_of(line) {
+            Ok(Command::Auth(message)) => Some(message.response.clone()),
+            _ => None,
+        };
+        assert_eq!(response("auth plain"), Some(None));
+        assert_eq!(response("AUTH PLAIN ="), Some(Some(Vec::new())));
+        assert_eq!(
+            response("AUTH PLAIN AGEAYg=="),
+            Some(Some(b"\0a\0b".to_vec()))
+        );
+    }
+
+    #[test]
     fn syntax_errors() {
         use crate::DomainError;
         for (line, error) in [
@@ -274,6 +321,11 @@ mod tests {
                 SyntaxError::ForwardPath(AddressError::Domain(DomainError::Character)),
             ),
             ("RCPT TO:<a@b> NOTIFY=NEVER", SyntaxError::UnknownParameter),
+            ("AUTH", SyntaxError::Argument),
+            ("AUTH PLAIN AGEAYg== x", SyntaxError::Argument),
+            ("AUTH  PLAIN", SyntaxError::Argument),
+            ("AUTH CRAM-MD5", SyntaxError::Mechanism),
+            ("AUTH PLAIN AGEAYg", SyntaxError::Base64),
             (
                 "MAIL FROM:<a@b> BODY=BINARYMIME",
                 SyntaxError::ParameterValue,

@@ -90,6 +90,8 @@ pub struct Limits {
     pub errors: u32,
     /// Commands in a row that do nothing for a transaction. Default 100.
     pub idle_commands: u32,
+    /// Failed logins in a session; one more ends it. Default 3.
+    pub auth_failures: u32,
     /// `Received:` fields in a header, above which a message is in a loop. Default 100
     /// (RFC 5321 section 6.3).
     pub received_fields: u32,
@@ -108,6 +110,7 @@ impl Default for Limits {
             messages: 10_000,
             errors: 20,
             idle_commands: 100,
+            auth_failures: 3,
             received_fields: 100,
             reply_buffer: 64 << 10,
         }

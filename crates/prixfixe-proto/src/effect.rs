@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use crate::{
-    AuthVerdict, CloseReason, Envelope, HeloName, MessageVerdict, QueueId, Recipient, Refusal,
-    Session, Step,
+    CloseReason, Envelope, HeloName, MessageVerdict, QueueId, Recipient, Refusal, Session, Step,
     check::Objection,
     command::Command,
+    exchange,
     greet::greet_extended,
     reply::write,
     session::{BodyPhase, Pending},
@@ -55,6 +55,7 @@ pub(crate) fn proceed(
             session.go(Event::StartTls);
             None
         }
+        Command::Auth(message) => exchange::begin(session, message, more, output, now),
         Command::Rset => {
             let idle = session.envelope.take().is_none();
             session.go(Event::Rset);
@@ -116,7 +117,7 @@ pub(crate) fn accept(session: &mut Session, pending: Pending, output: &mut Vec<u
             session.go(Event::Rcpt);
             output.extend_from_slice(b"250 2.1.5 Recipient ok\r\n");
         }
-        // Answered by `end_message` and `go_on_with_auth` alone.
+        // Answered by `end_message` and `exchange::go_on` alone.
         Pending::Message | Pending::Auth(_) => {}
     }
 }
@@ -152,15 +153,6 @@ pub(crate) fn end_message(session: &mut Session, verdict: &MessageVerdict, outpu
             None => acknowledge(session, id, output),
             Some(refusal) => refusal.write_to(output),
         },
-    }
-}
-
-/// Goes on with an AUTH exchange, or ends it.
-pub(crate) fn go_on_with_auth(session: &mut Session, verdict: AuthVerdict, output: &mut Vec<u8>) {
-    session.go(Event::AuthEnd);
-    match verdict {
-        AuthVerdict::Refuse(refusal) => refusal.write_to(output),
-        AuthVerdict::Challenge(_) | AuthVerdict::Success => NOT_OFFERED.write_to(output),
     }
 }
 
@@ -209,8 +201,6 @@ pub(crate) fn close(
     session.go(Event::Close);
 }
 
-const NOT_OFFERED: Refusal = Refusal::fixed(502, 5, 1, "Command not implemented");
-
 fn ask_helo(
     session: &mut Session,
     name: HeloName,
@@ -232,7 +222,7 @@ fn idle_reply(session: &mut Session, idle: bool, reply: &[u8], output: &mut Vec<
 }
 
 /// Counts an idle command; too many of them in a row end the session.
-fn may_go_on(session: &mut Session, idle: bool, output: &mut Vec<u8>) -> bool {
+pub(crate) fn may_go_on(session: &mut Session, idle: bool, output: &mut Vec<u8>) -> bool {
     session.facts.idle_commands = session.facts.idle_commands.saturating_add(u32::from(idle));
     let go_on = session.facts.idle_commands <= session.config.limits.idle_commands;
     if !go_on {

@@ -30,9 +30,11 @@ pub struct SessionFacts {
     pub errors: u32,
     /// Commands in a row that did nothing for a transaction.
     pub idle_commands: u32,
+    /// Failed logins.
+    pub auth_failures: u32,
     /// The client talked before the banner.
     pub early_talk: bool,
     /// The client sent more right behind a command that must end a flight: HELO, EHLO or DATA
-    /// (RFC 2920 section 3.1).
+    /// (RFC 2920 section 3.1), or AUTH (RFC 4954 section 4).
     pub pipelining_misuse: bool,
 }

@@ -44,6 +44,7 @@ mod config;
 mod domain;
 mod effect;
 mod envelope;
+mod exchange;
 mod facts;
 mod greet;
 mod line;

@@ -7,6 +7,9 @@ const LINE_MAX: usize = 512;
 /// Longest MAIL: the extensions add 26 for SIZE (RFC 1870), 17 for BODY (RFC 6152) and 10 for
 /// SMTPUTF8 (RFC 6531).
 pub(crate) const MAIL_LINE_MAX: usize = LINE_MAX + 26 + 17 + 10;
+/// Longest line of an AUTH exchange, which RFC 4954 section 4 finds sufficient. AUTH itself may
+/// be as long, since clients put a whole bearer token into it, though that section forbids it.
+pub(crate) const AUTH_LINE_MAX: usize = 12_288;
 /// Octets of one over-long line that are skipped before the session ends: no client that can be
 /// brought back in step sends more.
 const SKIP_MAX: usize = 1 << 20;
@@ -35,6 +38,15 @@ impl Framer {
     /// Looks for a line at the start of `input`. A short incomplete line stays in the caller's
     /// buffer; an over-long one is consumed as it comes.
     pub(crate) fn next<'i>(&mut self, input: &'i [u8]) -> Framed<'i> {
+        self.frame(input, limit(input))
+    }
+
+    /// The same for a response in an AUTH exchange.
+    pub(crate) fn next_response<'i>(&mut self, input: &'i [u8]) -> Framed<'i> {
+        self.frame(input, AUTH_LINE_MAX)
+    }
+
+    fn frame<'i>(&mut self, input: &'i [u8], limit: usize) -> Framed<'i> {
         let (skipped, after_cr) = self.skipping.unwrap_or_default();
         let end = end_of_line(input, after_cr);
         let seen = end.unwrap_or(input.len());
@@ -42,11 +54,9 @@ impl Framer {
             return Framed::Endless;
         }
         match end {
-            Some(end) if self.skipping.take().is_some() || end > limit(input) => {
-                Framed::TooLong(end)
-            }
+            Some(end) if self.skipping.take().is_some() || end > limit => Framed::TooLong(end),
             Some(end) => Framed::Line(end, &input[..end - 2]),
-            None if self.is_at_start() && seen < MAIL_LINE_MAX => Framed::Incomplete(0),
+            None if self.is_at_start() && seen < limit => Framed::Incomplete(0),
             None => {
                 let after_cr = input.last().map_or(after_cr, |last| *last == b'\r');
                 self.skipping = Some((skipped + seen, after_cr));
@@ -62,10 +72,11 @@ impl Framer {
 }
 
 fn limit(line: &[u8]) -> usize {
-    let is_mail = line
-        .get(..4)
-        .is_some_and(|verb| verb.eq_ignore_ascii_case(b"MAIL"));
-    if is_mail { MAIL_LINE_MAX } else { LINE_MAX }
+    match line.get(..4) {
+        Some(verb) if verb.eq_ignore_ascii_case(b"MAIL") => MAIL_LINE_MAX,
+        Some(verb) if verb.eq_ignore_ascii_case(b"AUTH") => AUTH_LINE_MAX,
+        _ => LINE_MAX,
+    }
 }
 
 /// The position behind the first CRLF; only CRLF ends a command (RFC 5321 section 2.3.8).

@@ -99,6 +99,16 @@ impl Refusal {
         Self::fixed(421, 3, 2, "Server is shutting down")
     }
 
+    /// 535 5.7.8: the login failed, for whatever reason; to say which would help an attacker.
+    pub fn authentication_failed() -> Self {
+        Self::fixed(535, 7, 8, "Authentication failed")
+    }
+
+    /// 454 4.7.0: a login cannot be decided now; the client tries again later.
+    pub fn authentication_unavailable() -> Self {
+        Self::fixed(454, 7, 0, "Temporary authentication failure")
+    }
+
     pub(crate) const fn fixed(code: u16, subject: u16, detail: u16, text: &'static str) -> Self {
         Self {
             code,

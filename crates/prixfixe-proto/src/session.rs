@@ -4,11 +4,11 @@ use std::{sync::Arc, time::Instant};
 
 use crate::{
     AuthMessage, AuthVerdict, BodyFacts, CloseReason, Config, Envelope, Expiry, ForwardPath,
-    HeloName, MessageVerdict, Misuse, Progress, Question, Refusal, SessionFacts, Stage, Step,
-    TlsMode, Verdict,
+    HeloName, Mechanism, MessageVerdict, Misuse, Progress, Question, Refusal, SessionFacts, Stage,
+    Step, TlsMode, Verdict,
     body::{Decoded, Decoder},
-    check, command, effect,
-    line::{Framed, Framer, MAIL_LINE_MAX},
+    check, command, effect, exchange,
+    line::{AUTH_LINE_MAX, Framed, Framer},
     state::{Event, State},
 };
 
@@ -18,6 +18,7 @@ use crate::{
 ///
 /// * [`Step::Ask`]: it puts [`question`](Self::question) to the application and hands the verdict
 ///   to [`answer`](Self::answer); meanwhile nothing is consumed, so TCP pushes back.
+///   A step of AUTH is answered with [`answer_auth`](Self::answer_auth).
 /// * [`Step::BodyStart`], then any number of [`Step::Body`], then [`Step::BodyEnd`]: a message,
 ///   answered with [`answer_message`](Self::answer_message). [`Step::BodyRefused`] in between
 ///   means that the session itself refuses it; the rest is drained inside. An application that
@@ -43,6 +44,8 @@ pub struct Session {
     pub(crate) secure: bool,
     /// The client has logged in.
     pub(crate) authenticated: bool,
+    /// The mechanism of the AUTH exchange under way.
+    pub(crate) exchange: Option<Mechanism>,
     pub(crate) envelope: Option<Envelope>,
     pub(crate) body: Option<BodyPhase>,
     pub(crate) facts: SessionFacts,
@@ -54,11 +57,7 @@ pub struct Session {
 #[derive(Debug)]
 pub(crate) enum Pending {
     Connect,
-    Helo {
-        name: HeloName,
-        extended: bool,
-    },
-    #[expect(dead_code, reason = "AUTH is being built")]
+    Helo { name: HeloName, extended: bool },
     Auth(AuthMessage),
     Mail(Envelope),
     Rcpt(ForwardPath),
@@ -97,8 +96,9 @@ impl BodyPhase {
 }
 
 impl Session {
-    /// Octets that the driver's input buffer must be able to hold: the longest command line.
-    pub const INPUT_MIN: usize = MAIL_LINE_MAX;
+    /// Octets that the driver's input buffer must be able to hold: the longest line but those of
+    /// a body, which is a response in an AUTH exchange.
+    pub const INPUT_MIN: usize = AUTH_LINE_MAX;
 
     /// A session that is about to ask whether the client may connect.
     pub fn new(config: Arc<Config>, now: Instant) -> Self {
@@ -112,6 +112,7 @@ impl Session {
             helo: None,
             extended: false,
             authenticated: false,
+            exchange: None,
             envelope: None,
             body: None,
             facts: SessionFacts::default(),
@@ -147,8 +148,11 @@ impl Session {
                 | State::Sender
                 | State::Recipients
                 | State::Chunk
-                | State::Chunks
-                | State::Auth => self.take_command(rest, output, now),
+                | State::Chunks => self.take_command(rest, output, now),
+                State::Auth => {
+                    let framed = self.framer.next_response(rest);
+                    exchange::take_line(self, &framed, output, now)
+                }
             };
             consumed += used;
             if let Some(step) = step {
@@ -196,7 +200,7 @@ impl Session {
         }
         self.pending = None;
         self.deadline = now + self.config.timeouts.command;
-        effect::go_on_with_auth(self, verdict, output);
+        exchange::go_on(self, verdict, output);
         Ok(())
     }
 
@@ -253,8 +257,8 @@ impl Session {
         self.deadline
     }
 
-    /// Acts on a deadline that has passed: an open question is answered with 451, the one before
-    /// the banner with 421; without a question the client gets 421 and the session is over.
+    /// Acts on a deadline that has passed: an open question is answered with 451, one of AUTH with
+    /// 454, the one before the banner with 421; without a question the client gets 421 and the session is over.
     pub fn expire(&mut self, output: &mut Vec<u8>, now: Instant) -> Expiry {
         self.deadline = now + self.config.timeouts.command;
         match self.pending.take() {
@@ -271,6 +275,11 @@ impl Session {
                 let refused = MessageVerdict::Refuse(Refusal::try_later());
                 effect::end_message(self, &refused, output);
                 Expiry::Verdict(Stage::Message)
+            }
+            Some(Pending::Auth(_)) => {
+                let refused = AuthVerdict::Refuse(Refusal::authentication_unavailable());
+                exchange::go_on(self, refused, output);
+                Expiry::Verdict(Stage::Auth)
             }
             Some(pending) => {
                 // A banner is 220, 554 or 421 (RFC 5321 section 3.1).

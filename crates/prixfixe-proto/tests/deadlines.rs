@@ -6,7 +6,8 @@ use std::{
 };
 
 use prixfixe_proto::{
-    CloseReason, Config, Expiry, MessageVerdict, Misuse, Refusal, Session, Stage, Step, Verdict,
+    AuthDemand, AuthVerdict, CloseReason, Config, Expiry, Mechanisms, MessageVerdict, Misuse,
+    Refusal, Session, Stage, Step, Verdict,
 };
 
 /// A session, its clock and its last answer.
@@ -18,7 +19,10 @@ struct Clocked {
 
 impl Clocked {
     fn new() -> Self {
-        let config = Config::new("mx.example.com".parse().unwrap_or_else(|e| panic!("{e}")));
+        let mut config = Config::new("mx.example.com".parse().unwrap_or_else(|e| panic!("{e}")));
+        config.auth.demand = AuthDemand::Optional;
+        config.auth.without_tls = true;
+        config.auth.mechanisms = Mechanisms::PASSWORD;
         let now = Instant::now();
         Self {
             session: Session::new(Arc::new(config), now),
@@ -74,6 +78,35 @@ const ENVELOPE: &[u8] = b"HELO c\r\nMAIL FROM:<a@example.org>\r\nRCPT TO:<b@exam
 
 fn message() -> Vec<u8> {
     [ENVELOPE, b"DATA\r\ntext\r\n.\r\n"].concat()
+}
+
+#[test]
+fn a_slow_verifier_is_454_and_the_session_goes_on() {
+    let auth = b"EHLO c\r\nAUTH LOGIN\r\n";
+    let mut clocked = Clocked::new().up_to(Some(Stage::Auth), auth);
+    assert_eq!(clocked.patience(), Duration::from_secs(60));
+    let (expiry, reply) = clocked.expire();
+    assert_eq!(expiry, Expiry::Verdict(Stage::Auth));
+    assert!(reply.starts_with("454 4.7.0 "), "{reply}");
+    assert_eq!(clocked.session.facts().auth_failures, 0);
+    assert_eq!(clocked.step(b""), Step::NeedInput);
+}
+
+#[test]
+fn who_never_answers_a_challenge_is_told_421() {
+    let auth = b"EHLO c\r\nAUTH LOGIN\r\n";
+    let mut clocked = Clocked::new().up_to(Some(Stage::Auth), auth);
+    let challenge = AuthVerdict::Challenge(b"Username:".to_vec());
+    let now = clocked.now;
+    let answered = clocked
+        .session
+        .answer_auth(challenge, &mut clocked.output, now);
+    assert_eq!(answered, Ok(()));
+    assert_eq!(clocked.patience(), Duration::from_secs(300));
+    let (expiry, reply) = clocked.expire();
+    assert_eq!(expiry, Expiry::Client);
+    assert!(reply.starts_with("421 4.4.2 "), "{reply}");
+    assert_eq!(clocked.step(b""), Step::Close(CloseReason::Timeout));
 }
 
 #[test]

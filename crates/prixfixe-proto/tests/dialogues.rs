@@ -9,7 +9,7 @@ use std::{path::Path, sync::Arc};
 
 use dialogue::{Dialogue, Reply, Verdict, replies_match};
 use driver::{Driver, Outcome};
-use prixfixe_proto::{BareNewline, Config, Refusal};
+use prixfixe_proto::{AuthDemand, BareNewline, Config, Mechanisms, Refusal, TlsMode};
 
 #[test]
 fn every_dialogue_holds_however_it_is_cut() {
@@ -141,6 +141,23 @@ fn set(config: &mut Config, name: &str, value: &str) -> Option<()> {
         "messages" => limits.messages = value.parse().ok()?,
         "errors" => limits.errors = value.parse().ok()?,
         "idle_commands" => limits.idle_commands = value.parse().ok()?,
+        "auth_failures" => limits.auth_failures = value.parse().ok()?,
+        "tls" => {
+            config.tls = match value {
+                "starttls" => TlsMode::StartTls,
+                "implicit" => TlsMode::Implicit,
+                _ => return None,
+            }
+        }
+        "auth" => {
+            config.auth.mechanisms = Mechanisms::PASSWORD;
+            config.auth.demand = match value {
+                "optional" => AuthDemand::Optional,
+                "required" => AuthDemand::Required,
+                _ => return None,
+            }
+        }
+        "auth_without_tls" => config.auth.without_tls = value.parse().ok()?,
         "received_fields" => limits.received_fields = value.parse().ok()?,
         "missing_brackets" => quirks.missing_brackets = value.parse().ok()?,
         "strict_lengths" => quirks.strict_lengths = value.parse().ok()?,

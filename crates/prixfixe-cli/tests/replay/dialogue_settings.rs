@@ -37,7 +37,7 @@ pub(crate) fn needs(dialogue: &Dialogue) -> Option<Needs> {
             "text_line" if value.parse().is_ok_and(|line: usize| line >= TEXT_LINE_MIN) => {
                 (&mut limits, "text_line")
             }
-            "text_line" => return None,
+            "text_line" | "tls" | "auth" => return None,
             "bare_newline" => {
                 bare_newline = mode(value);
                 continue;

@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Instant};
 
 use prixfixe_proto::{
-    CloseReason, Config, MessageVerdict, Question, QueueId, Refusal, Session, Step, Verdict,
+    AuthMessage, AuthVerdict, CloseReason, Config, Mechanism, MessageVerdict, Question, QueueId,
+    Refusal, Session, Stage, Step, Verdict,
 };
 
 /// What a session came to.
@@ -91,6 +92,7 @@ impl<'a> Driver<'a> {
                     self.outcome.closed = Some(reason);
                     break;
                 }
+                Step::Ask(Stage::Auth) => self.answer_auth(),
                 Step::Ask(_) => self.answer(),
                 Step::BodyStart => self.begin_body(),
                 Step::Body(bytes) => {
@@ -125,6 +127,17 @@ impl<'a> Driver<'a> {
         assert_eq!(answered, Ok(()), "{question}");
     }
 
+    fn answer_auth(&mut self) {
+        let verdict = match self.session.question() {
+            Some(Question::Auth(message)) => auth_verdict(message),
+            other => panic!("asked for a step of AUTH, and it is {other:?}"),
+        };
+        let answered = self
+            .session
+            .answer_auth(verdict, &mut self.outcome.replies, self.now);
+        assert_eq!(answered, Ok(()));
+    }
+
     fn begin_body(&mut self) {
         let Some(envelope) = self.session.take_envelope() else {
             panic!("a body begins without an envelope");
@@ -151,6 +164,30 @@ impl<'a> Driver<'a> {
             .session
             .answer_message(&verdict, &mut self.outcome.replies, self.now);
         assert_eq!(answered, Ok(()));
+    }
+}
+
+/// A verifier that knows no mechanism, but a few words in what the client says.
+fn auth_verdict(message: &AuthMessage) -> AuthVerdict {
+    let said = |word: &[u8]| {
+        let response = message.response.as_deref().unwrap_or_default();
+        response.windows(word.len()).any(|window| window == word)
+    };
+    let prompt = match (message.mechanism, message.first) {
+        (Mechanism::Login, true) if message.response.is_none() => "Username:",
+        (Mechanism::Login, _) => "Password:",
+        _ => "",
+    };
+    if said(b"right") {
+        AuthVerdict::Success
+    } else if said(b"wrong") {
+        AuthVerdict::Refuse(Refusal::authentication_failed())
+    } else if said(b"later") {
+        AuthVerdict::Refuse(Refusal::authentication_unavailable())
+    } else if said(b"close") {
+        AuthVerdict::Refuse(Refusal::shutting_down())
+    } else {
+        AuthVerdict::Challenge(prompt.into())
     }
 }
 

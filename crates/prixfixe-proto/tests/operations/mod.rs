@@ -4,8 +4,8 @@
 use std::{sync::Arc, time::Instant};
 
 use prixfixe_proto::{
-    CloseReason, Config, Expiry, MessageVerdict, Misuse, Question, Refusal, Session, Stage, Step,
-    Verdict,
+    AuthVerdict, CloseReason, Config, Expiry, MessageVerdict, Misuse, Question, Refusal, Session,
+    Stage, Step, Verdict,
 };
 
 /// One thing that happens.
@@ -138,17 +138,48 @@ impl Run {
             self.acknowledged += u32::from(accepts);
             self.body = None;
             self.session.answer_message(&verdict, &mut output, self.now)
+        } else if matches!(self.session.question(), Some(Question::Auth(_))) {
+            self.answer_auth(refusal, &mut output)
         } else {
             let verdict = refusal.map_or(Verdict::Accept, Verdict::Refuse);
             self.session.answer(verdict, &mut output, self.now)
         };
         match question {
             Some(()) => assert_eq!(answered, Ok(())),
-            None => assert_eq!((answered, &output[..]), (Err(Misuse::NoQuestion), &b""[..])),
+            None => {
+                assert_eq!((answered, &output[..]), (Err(Misuse::NoQuestion), &b""[..]));
+                let wrong = AuthVerdict::Success;
+                let answered = self.session.answer_auth(wrong, &mut output, self.now);
+                assert_eq!(answered, Err(Misuse::NoQuestion));
+            }
         }
         assert_eq!(self.session.question(), None);
         assert!(!(forgets && self.session.in_transaction()), "EHLO resets");
         self.check_output(&output, ANSWER_MAX);
+    }
+
+    /// A yes is a challenge at first, and then success.
+    fn answer_auth(
+        &mut self,
+        refusal: Option<Refusal>,
+        output: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
+        let wrong = self.session.answer(Verdict::Accept, output, self.now);
+        assert_eq!(wrong, Err(Misuse::NoQuestion));
+        let first = matches!(self.session.question(), Some(Question::Auth(m)) if m.first);
+        let verdict = match refusal {
+            Some(refusal) => AuthVerdict::Refuse(refusal),
+            None if first => AuthVerdict::Challenge(b"and?".to_vec()),
+            None => AuthVerdict::Success,
+        };
+        let succeeds = verdict == AuthVerdict::Success;
+        let failures = self.session.facts().auth_failures;
+        assert!(!self.session.is_authenticated(), "asked once more");
+        let answered = self.session.answer_auth(verdict, output, self.now);
+        assert_eq!(self.session.is_authenticated(), succeeds);
+        let counted = self.session.facts().auth_failures - failures;
+        assert!(counted <= 1 && !(succeeds && counted == 1));
+        answered
     }
 
     fn expire(&mut self) {

@@ -1,6 +1,6 @@
 //! A configuration for every octet, so that chance can choose one.
 
-use prixfixe_proto::{BareNewline, Config};
+use prixfixe_proto::{AuthDemand, BareNewline, Config, Mechanism, Mechanisms};
 
 /// The settings that these bits stand for; the default for zero.
 pub(crate) fn config(bits: u8) -> Config {
@@ -23,6 +23,15 @@ pub(crate) fn config(bits: u8) -> Config {
         config.limits.errors = 3;
         config.limits.idle_commands = 3;
         config.limits.reply_buffer = 40;
+        config.limits.auth_failures = 1;
+    }
+    if bits & 128 != 0 {
+        config.auth.demand = match bits & 4 {
+            0 => AuthDemand::Optional,
+            _ => AuthDemand::Required,
+        };
+        config.auth.without_tls = true;
+        config.auth.mechanisms = Mechanisms::of(&Mechanism::ALL);
     }
     config
 }
