@@ -89,6 +89,7 @@ pub(crate) fn take_on<H: Handler>(
         helo: None,
         extended: false,
         facts: SessionFacts::default(),
+        tls: None,
     };
     let exempt = shared
         .settings
@@ -102,9 +103,7 @@ pub(crate) fn take_on<H: Handler>(
     );
     tokio::spawn(async move {
         let _permit = permit;
-        let observer = &*shared.settings.observer;
-        let shutdown = Arc::clone(&shared.shutdown);
-        connection::serve(&*handler, observer, config, shutdown, stream, client).await;
+        connection::serve(&*handler, &shared, config, stream, client).await;
     });
     true
 }

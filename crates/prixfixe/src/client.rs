@@ -3,10 +3,13 @@
 use std::{
     fmt,
     net::SocketAddr,
+    sync::Arc,
     time::{Instant, SystemTime},
 };
 
 use prixfixe_proto::{Envelope, HeloName, SessionFacts};
+
+use crate::tls::TlsFacts;
 
 /// The client of a session.
 #[derive(Debug, Clone)]
@@ -26,6 +29,8 @@ pub struct Client {
     pub extended: bool,
     /// What was noticed about the session so far.
     pub facts: SessionFacts,
+    /// What was agreed in the handshake; nothing in the clear.
+    pub tls: Option<Arc<TlsFacts>>,
 }
 
 impl Client {

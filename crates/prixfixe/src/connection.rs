@@ -11,14 +11,16 @@ use std::{
 
 use prixfixe_proto::{
     CloseReason, Config, Expiry, Progress, Question, Refusal, Session, SessionFacts, Stage, Step,
-    Verdict,
+    TlsMode, Verdict,
 };
 
 use crate::{
-    Client, Event, Handler, Observer, SessionEnd, message,
-    shutdown::{Phase, Shutdown, StopSignal},
+    Client, Event, Handler, Observer, SessionEnd, Settings, message,
+    server::Shared,
+    shutdown::{Phase, StopSignal},
     stream::Stream,
     timer::{Timer, now},
+    tls,
     wire::Wire,
 };
 
@@ -31,26 +33,41 @@ const LINGER_MAX: usize = 256 << 10;
 /// Serves one connection to its end.
 pub(crate) async fn serve<H: Handler>(
     handler: &H,
-    observer: &dyn Observer,
+    shared: &Shared,
     config: Arc<Config>,
-    shutdown: Arc<Shutdown>,
     stream: Stream,
-    client: Client,
+    mut client: Client,
 ) {
     let start = now();
+    let Shared {
+        settings, shutdown, ..
+    } = shared;
+    let observer = &*settings.observer;
+    let (mut wire, mut timer) = (Wire::new(stream), Timer::default());
+    let mut stop = StopSignal::new(Arc::clone(shutdown));
+    if config.tls == TlsMode::Implicit {
+        let made = tls::secure(&mut wire, &mut timer, &mut stop, settings, &mut client).await;
+        if let Err(failure) = made {
+            linger(&mut wire, &mut timer).await;
+            let (end, duration) = (SessionEnd::HandshakeFailed(failure), now() - start);
+            observer.observe(&Event::SessionEnded { end, duration });
+            return;
+        }
+    }
     let channel = Channel {
-        wire: Wire::new(stream),
-        session: Session::new(config, start),
+        wire,
+        session: Session::new(config, now()),
         block_deadline: None,
-        timer: Timer::default(),
-        stop: StopSignal::new(Arc::clone(&shutdown)),
+        timer,
+        stop,
     };
     let verdict = Supervision {
         timer: Timer::default(),
-        stop: StopSignal::new(shutdown),
+        stop: StopSignal::new(Arc::clone(shutdown)),
     };
     let mut connection = Connection {
         handler,
+        settings,
         observer,
         client,
         channel,
@@ -74,7 +91,10 @@ fn log_end(client: &Client, facts: &SessionFacts, end: SessionEnd) {
     let (peer, end_name) = (client.peer.map(tracing::field::display), end.as_str());
     let in_order = matches!(
         end,
-        SessionEnd::Disconnected | SessionEnd::Closed(CloseReason::Quit)
+        // A failed handshake was logged with its reason.
+        SessionEnd::Disconnected
+            | SessionEnd::HandshakeFailed(_)
+            | SessionEnd::Closed(CloseReason::Quit)
     );
     if in_order && errors == 0 {
         tracing::debug!(%session, peer, end = end_name, messages, errors, "session ended");
@@ -87,6 +107,7 @@ fn log_end(client: &Client, facts: &SessionFacts, end: SessionEnd) {
 #[derive(Debug)]
 pub(crate) struct Connection<'h, H> {
     pub(crate) handler: &'h H,
+    pub(crate) settings: &'h Settings,
     pub(crate) observer: &'h dyn Observer,
     pub(crate) client: Client,
     pub(crate) channel: Channel,
@@ -135,6 +156,7 @@ enum Next {
     Ask(Stage),
     Message,
     Drain,
+    StartTls,
     Stuck,
     Close(CloseReason),
 }
@@ -163,6 +185,12 @@ impl<H: Handler> Connection<'_, H> {
                     received.or_else(|lost| self.take_leave(lost))?;
                 }
                 Next::Drain => {}
+                Next::StartTls => {
+                    self.channel.flush().await?;
+                    if let Some(end) = self.start_tls().await {
+                        return Ok(end);
+                    }
+                }
                 // A question is open that nobody was asked; to go on would be to spin.
                 Next::Stuck => return Err(Lost::Disconnected),
                 Next::Close(reason) => {
@@ -171,8 +199,11 @@ impl<H: Handler> Connection<'_, H> {
                     if !matches!(reason, CloseReason::Timeout | CloseReason::Shutdown) {
                         self.channel.flush().await?;
                     }
-                    if reason != CloseReason::Quit {
-                        self.channel.linger().await;
+                    let Channel { wire, timer, .. } = &mut self.channel;
+                    if reason == CloseReason::Quit {
+                        say_goodbye(wire, timer).await;
+                    } else {
+                        linger(wire, timer).await;
                     }
                     return Ok(SessionEnd::Closed(reason));
                 }
@@ -192,10 +223,38 @@ impl<H: Handler> Connection<'_, H> {
             // What is left of a body after its handler is done comes from `message`, refused, and
             // a refused body is drained inside of the session.
             Step::Body(_) | Step::BodyEnd | Step::BodyRefused(_) | Step::BodyAborted => Next::Drain,
-            Step::Waiting | Step::StartTls => Next::Stuck,
+            Step::StartTls => Next::StartTls,
+            Step::Waiting => Next::Stuck,
         };
         self.channel.wire.consume(consumed);
         next
+    }
+
+    /// Makes the handshake that STARTTLS asked for; if it fails, the session ends like this.
+    async fn start_tls(&mut self) -> Option<SessionEnd> {
+        let Channel {
+            wire,
+            session,
+            timer,
+            stop,
+            ..
+        } = &mut self.channel;
+        let end = if wire.has_unread() {
+            SessionEnd::Closed(CloseReason::StartTlsInjection)
+        } else {
+            match tls::secure(wire, timer, stop, self.settings, &mut self.client).await {
+                Ok(()) => {
+                    let secured = session.secured(now());
+                    debug_assert_eq!(secured, Ok(()), "the session asked for it");
+                    self.client.helo = None;
+                    self.client.extended = false;
+                    return None;
+                }
+                Err(failure) => SessionEnd::HandshakeFailed(failure),
+            }
+        };
+        linger(wire, timer).await;
+        Some(end)
     }
 
     /// Ends the session with a 421 that says why, unless nobody is there to hear it.
@@ -370,33 +429,44 @@ impl Channel {
             .poll_past(cx, deadline)
             .map(|()| Err(Lost::TimedOut))
     }
+}
 
-    /// Closes so that the last replies get through.
-    async fn linger(&mut self) {
-        let (deadline, mut left) = (now() + LINGER, LINGER_MAX);
-        poll_fn(|cx| {
-            if self.timer.poll_past(cx, deadline).is_ready() {
-                return Poll::Ready(());
+/// Closes so that the last replies get through.
+async fn linger(wire: &mut Wire, timer: &mut Timer) {
+    let (deadline, mut left) = (now() + LINGER, LINGER_MAX);
+    poll_fn(|cx| {
+        if timer.poll_past(cx, deadline).is_ready() {
+            return Poll::Ready(());
+        }
+        let closed = match wire.poll_flush(cx) {
+            Poll::Ready(Ok(())) => wire.poll_shutdown(cx),
+            unwritten => unwritten,
+        };
+        match closed {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(_)) => return Poll::Ready(()),
+            Poll::Pending => return Poll::Pending,
+        }
+        while let Poll::Ready(read) = wire.poll_discard(cx) {
+            match read {
+                Ok(read @ 1..) if left > 0 => left = left.saturating_sub(read),
+                _ => return Poll::Ready(()),
             }
-            let closed = match self.wire.poll_flush(cx) {
-                Poll::Ready(Ok(())) => self.wire.poll_shutdown(cx),
-                unwritten => unwritten,
-            };
-            match closed {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(_)) => return Poll::Ready(()),
-                Poll::Pending => return Poll::Pending,
-            }
-            while let Poll::Ready(read) = self.wire.poll_discard(cx) {
-                match read {
-                    Ok(read @ 1..) if left > 0 => left = left.saturating_sub(read),
-                    _ => return Poll::Ready(()),
-                }
-            }
-            Poll::Pending
-        })
-        .await;
-    }
+        }
+        Poll::Pending
+    })
+    .await;
+}
+
+/// Tells a client under TLS that nothing was cut off. It has had its replies, so there is nothing
+/// to wait for.
+async fn say_goodbye(wire: &mut Wire, timer: &mut Timer) {
+    let deadline = now() + LINGER;
+    poll_fn(|cx| match wire.poll_close_notify(cx) {
+        Poll::Ready(_) => Poll::Ready(()),
+        Poll::Pending => timer.poll_past(cx, deadline),
+    })
+    .await;
 }
 
 impl From<Lost> for SessionEnd {

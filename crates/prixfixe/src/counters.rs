@@ -2,7 +2,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{Event, Observer};
+use prixfixe_proto::CloseReason;
+
+use crate::{Event, Observer, SessionEnd};
 
 /// An [`Observer`] that counts.
 #[derive(Debug, Default)]
@@ -17,6 +19,9 @@ pub struct Counters {
     bodies_refused: AtomicU64,
     bodies_lost: AtomicU64,
     handler_failures: AtomicU64,
+    tls_handshakes: AtomicU64,
+    tls_failures: AtomicU64,
+    starttls_injections: AtomicU64,
 }
 
 /// The counts at one moment.
@@ -43,6 +48,12 @@ pub struct Totals {
     pub bodies_lost: u64,
     /// Times that the handler gave no verdict.
     pub handler_failures: u64,
+    /// TLS handshakes that were made.
+    pub tls_handshakes: u64,
+    /// TLS handshakes that failed.
+    pub tls_failures: u64,
+    /// Times that something came behind STARTTLS in the clear.
+    pub starttls_injections: u64,
 }
 
 impl Counters {
@@ -61,6 +72,9 @@ impl Counters {
             bodies_refused: read(&self.bodies_refused),
             bodies_lost: read(&self.bodies_lost),
             handler_failures: read(&self.handler_failures),
+            tls_handshakes: read(&self.tls_handshakes),
+            tls_failures: read(&self.tls_failures),
+            starttls_injections: read(&self.starttls_injections),
         }
     }
 }
@@ -71,11 +85,18 @@ impl Observer for Counters {
             Event::Accepted => &self.accepted,
             Event::ConnectionRefused(_) => &self.connections_refused,
             Event::AcceptFailed => &self.accept_failures,
-            Event::SessionEnded { .. } => &self.sessions_ended,
+            Event::SessionEnded { end, .. } => {
+                if *end == SessionEnd::Closed(CloseReason::StartTlsInjection) {
+                    self.starttls_injections.fetch_add(1, Ordering::Relaxed);
+                }
+                &self.sessions_ended
+            }
             Event::Refused { .. } => &self.refused,
             Event::HandlerFailed { .. } => &self.handler_failures,
             Event::BodyRefused { .. } => &self.bodies_refused,
             Event::BodyLost => &self.bodies_lost,
+            Event::TlsEstablished { .. } => &self.tls_handshakes,
+            Event::TlsFailed { .. } => &self.tls_failures,
             Event::MessageAccepted { size, .. } => {
                 self.octets.fetch_add(*size, Ordering::Relaxed);
                 &self.messages

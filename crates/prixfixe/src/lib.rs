@@ -57,6 +57,8 @@ mod stream;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 mod timer;
+pub mod tls;
+mod transport;
 mod wire;
 
 pub use body::{Body, BodyError};

@@ -22,6 +22,7 @@ pub(crate) async fn receive<H: Handler>(connection: &mut Connection<'_, H>) -> R
         client,
         channel,
         verdict: supervision,
+        ..
     } = connection;
     let Some(envelope) = channel.session.take_envelope() else {
         return Ok(());

@@ -4,6 +4,8 @@ use std::{fmt, time::Duration};
 
 use prixfixe_proto::{BodyFault, CloseReason, Stage};
 
+use crate::tls::{TlsFailure, TlsVersion};
+
 /// Is told of everything that happens in a server, where it happens.
 ///
 /// Called on the way of every message: an observer counts and returns, and does not panic, which
@@ -29,6 +31,22 @@ pub enum Event {
         end: SessionEnd,
         /// How long it took.
         duration: Duration,
+    },
+    /// A TLS handshake was made.
+    TlsEstablished {
+        /// The version agreed on.
+        version: TlsVersion,
+        /// The cipher suite, by its registered name.
+        cipher_suite: &'static str,
+        /// The session goes on from an earlier one.
+        resumed: bool,
+        /// How long the handshake took.
+        duration: Duration,
+    },
+    /// A TLS handshake failed; its session ends.
+    TlsFailed {
+        /// Why.
+        reason: TlsFailure,
     },
     /// The handler said no.
     Refused {
@@ -78,6 +96,8 @@ pub enum RefusedConnection {
 pub enum SessionEnd {
     /// The client left without QUIT, or the connection broke.
     Disconnected,
+    /// The TLS handshake failed.
+    HandshakeFailed(TlsFailure),
     /// The server closed the connection.
     Closed(CloseReason),
 }
@@ -87,6 +107,7 @@ impl SessionEnd {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Disconnected => "disconnected",
+            Self::HandshakeFailed(_) => "handshake-failed",
             Self::Closed(reason) => reason.as_str(),
         }
     }

@@ -8,7 +8,7 @@ use std::{
     time::SystemTime,
 };
 
-use prixfixe_proto::{Config, Domain};
+use prixfixe_proto::{Config, Domain, TlsMode};
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
@@ -55,6 +55,9 @@ pub enum ListenError {
     /// Somebody else listens there.
     #[error("another process listens on {0} already")]
     InUse(String),
+    /// A listener with TLS needs `Settings::tls`.
+    #[error("the listener is to speak TLS, and no certificate is set")]
+    NoCertificate,
     /// The system refused it.
     #[error("cannot listen on {address}: {source}")]
     Io {
@@ -152,7 +155,7 @@ impl Server {
             ListenerSocket::Tcp(listener) => listener.local_addr(),
             ListenerSocket::Unix(..) => Ok(address),
         };
-        self.add(socket, settings);
+        self.add(socket, settings)?;
         bound.map_err(|error| listen_error(&address, error))
     }
 
@@ -165,8 +168,7 @@ impl Server {
         let backlog = settings.backlog.unwrap_or(BACKLOG);
         let socket = ListenerSocket::bind_unix(path, backlog)
             .map_err(|error| listen_error(&path.display(), error))?;
-        self.add(socket, settings);
-        Ok(())
+        self.add(socket, settings)
     }
 
     /// Takes over a TCP socket that listens already, from a service manager for instance.
@@ -177,8 +179,7 @@ impl Server {
     ) -> Result<(), ListenError> {
         let socket = ListenerSocket::adopt_tcp(listener)
             .map_err(|error| listen_error(&"an inherited socket", error))?;
-        self.add(socket, settings);
-        Ok(())
+        self.add(socket, settings)
     }
 
     /// Takes over a Unix socket that listens already.
@@ -189,8 +190,7 @@ impl Server {
     ) -> Result<(), ListenError> {
         let socket = ListenerSocket::adopt_unix(listener, None)
             .map_err(|error| listen_error(&"an inherited socket", error))?;
-        self.add(socket, settings);
-        Ok(())
+        self.add(socket, settings)
     }
 
     /// The address of the first TCP listener; `0.0.0.0:0` without one.
@@ -290,7 +290,14 @@ impl Server {
         clippy::needless_pass_by_value,
         reason = "lists of networks are to come"
     )]
-    fn add(&mut self, socket: ListenerSocket, settings: ListenerSettings) {
+    fn add(
+        &mut self,
+        socket: ListenerSocket,
+        settings: ListenerSettings,
+    ) -> Result<(), ListenError> {
+        if settings.tls != TlsMode::None && self.shared.settings.tls.is_none() {
+            return Err(ListenError::NoCertificate);
+        }
         let mut config: Config = self.shared.settings.session.clone();
         config.quirks = settings.quirks.unwrap_or(config.quirks);
         config.protocol = settings.protocol;
@@ -300,6 +307,7 @@ impl Server {
             socket,
             config: SessionConfig::new(&config, &self.shared.settings.bare_newline_networks),
         });
+        Ok(())
     }
 }
 

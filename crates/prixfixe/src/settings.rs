@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use prixfixe_proto::{AuthPolicy, BareNewline, Config, Domain, Protocol, Quirks, TlsMode};
 
-use crate::{Network, NoObserver, Observer, PeerPattern};
+use crate::{Network, NoObserver, Observer, PeerPattern, tls::Tls};
 
 /// Everything a server has to know besides its listeners and its handler.
 #[derive(Debug, Clone)]
@@ -20,6 +20,10 @@ pub struct Settings {
     /// Clients to whom the limits of a session (messages, errors, idle commands) do not apply.
     /// Default: none.
     pub exempt: Vec<PeerPattern>,
+    /// Certificates and all else that TLS needs; listeners without TLS do not. Default: none.
+    pub tls: Option<Tls>,
+    /// How long a TLS handshake may take. Default 30 s.
+    pub handshake: Duration,
     /// How long a drain waits for transactions to end. Default 30 s.
     pub drain: Duration,
     /// Is told of everything that happens.
@@ -34,6 +38,8 @@ impl Settings {
             max_connections: 1000,
             bare_newline_networks: Vec::new(),
             exempt: Vec::new(),
+            tls: None,
+            handshake: Duration::from_secs(30),
             drain: Duration::from_secs(30),
             observer: Arc::new(NoObserver),
         }
@@ -48,7 +54,7 @@ pub struct ListenerSettings {
     pub quirks: Option<Quirks>,
     /// What it speaks. Default: SMTP.
     pub protocol: Protocol,
-    /// When its connections are encrypted. Default: never.
+    /// When its connections are encrypted; needs [`Settings::tls`]. Default: never.
     pub tls: TlsMode,
     /// Whether its clients log in. Default: never.
     pub auth: AuthPolicy,

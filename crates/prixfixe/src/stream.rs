@@ -1,7 +1,7 @@
-//! The transports, as one type, so that nothing above is generic over them.
+//! The kinds of sockets, as one type, so that nothing above is generic over them.
 
 use std::{
-    io::{self, Write as _},
+    io::{self, IoSlice, Write as _},
     pin::Pin,
     task::{Context, Poll},
 };
@@ -38,12 +38,7 @@ impl Stream {
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(buffer);
-        let polled = match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
-            Self::Unix(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
-            #[cfg(feature = "testkit")]
-            Self::Memory(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
-        };
+        let polled = AsyncRead::poll_read(Pin::new(self), cx, &mut buffer);
         polled.map_ok(|()| buffer.filled().len())
     }
 
@@ -52,12 +47,7 @@ impl Stream {
         cx: &mut Context<'_>,
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, octets),
-            Self::Unix(stream) => Pin::new(stream).poll_write(cx, octets),
-            #[cfg(feature = "testkit")]
-            Self::Memory(stream) => Pin::new(stream).poll_write(cx, octets),
-        }
+        AsyncWrite::poll_write(Pin::new(self), cx, octets)
     }
 
     /// Says one last line and closes, without waiting: a fresh socket takes a line at once, and
@@ -78,7 +68,65 @@ impl Stream {
     }
 
     pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
+        AsyncWrite::poll_shutdown(Pin::new(self), cx)
+    }
+}
+
+/// What TLS is spoken over.
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Unix(stream) => Pin::new(stream).poll_read(cx, buffer),
+            #[cfg(feature = "testkit")]
+            Self::Memory(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(cx, octets),
+            Self::Unix(stream) => Pin::new(stream).poll_write(cx, octets),
+            #[cfg(feature = "testkit")]
+            Self::Memory(stream) => Pin::new(stream).poll_write(cx, octets),
+        }
+    }
+
+    /// So that the records of a flight are one system call.
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            #[cfg(feature = "testkit")]
+            Self::Memory(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Sockets hold nothing back.
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
             #[cfg(feature = "testkit")]

@@ -24,6 +24,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    error::Error,
     future::pending,
     io,
     net::SocketAddr,
@@ -40,9 +41,13 @@ use tokio::{
 };
 
 use crate::{
-    Body, Client, Counters, Envelope, ForwardPath, Handler, HeloName, ListenError,
+    Body, Client, Counters, Domain, Envelope, ForwardPath, Handler, HeloName, ListenError,
     ListenerSettings, Mail, MessageVerdict, Refusal, Server, Settings, ShutdownHandle, Stage,
-    Totals, Verdict, accept::take_on, server::Shared, stream::Stream,
+    TlsMode, Totals, Verdict,
+    accept::take_on,
+    server::Shared,
+    stream::Stream,
+    tls::{Certificate, Tls, TlsSettings},
 };
 
 /// Octets in flight between a [`TestClient`] and the server, each way.
@@ -81,12 +86,30 @@ impl TestServer {
         Self::start_with(Settings::new(domain)).await
     }
 
-    /// The same with settings of one's own; their observer is replaced.
+    /// The same under TLS, with a self-signed certificate for `test.example`;
+    /// [`certificate`](Self::certificate) is what its clients trust.
+    pub async fn start_tls(mode: TlsMode) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let domain: Domain = "test.example".parse()?;
+        let certificate = Certificate::self_signed(&domain)?;
+        let mut settings = Settings::new(domain);
+        settings.tls = Some(Tls::new(TlsSettings::new(certificate))?);
+        settings.session.tls = mode;
+        Ok(Self::start_with(settings).await?)
+    }
+
+    /// The same with settings of one's own; their observer is replaced. Protocol, TLS and AUTH of
+    /// the session are those of the listener as well.
     pub async fn start_with(mut settings: Settings) -> Result<Self, ListenError> {
         let counters = Arc::new(Counters::default());
         settings.observer = Arc::clone(&counters) as _;
+        let listener = ListenerSettings {
+            protocol: settings.session.protocol,
+            tls: settings.session.tls,
+            auth: settings.session.auth,
+            ..ListenerSettings::default()
+        };
         let mut server = Server::new(settings);
-        let address = server.listen_tcp("127.0.0.1:0", ListenerSettings::default())?;
+        let address = server.listen_tcp("127.0.0.1:0", listener)?;
         let (sender, accepted) = mpsc::unbounded_channel();
         let handler = Arc::new(TestHandler {
             faults: Mutex::default(),
@@ -109,6 +132,14 @@ impl TestServer {
             shutdown,
             serving,
         })
+    }
+
+    /// The certificate that it shows by default, in DER; nothing without TLS.
+    pub fn certificate(&self) -> Option<Vec<u8>> {
+        let tls = self.shared.settings.tls.as_ref()?;
+        tls.certificates()
+            .first()
+            .map(|certificate| certificate.der().to_vec())
     }
 
     /// Where programs connect.
@@ -238,6 +269,12 @@ impl TestClient {
     /// The stream itself, for what no method here does: reading octets, or closing one direction.
     pub fn stream(&mut self) -> &mut BufReader<DuplexStream> {
         &mut self.stream
+    }
+
+    /// The stream alone, to speak TLS over for instance. What was read ahead is lost: nothing, if
+    /// every reply was read.
+    pub fn into_stream(self) -> DuplexStream {
+        self.stream.into_inner()
     }
 
     /// Reads a reply; fails with `UnexpectedEof` when the server has closed the connection.

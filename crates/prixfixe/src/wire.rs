@@ -10,6 +10,8 @@ use prixfixe_proto::Session;
 use crate::{
     read_buffer::{self, READ_BUFFER},
     stream::Stream,
+    tls::{Tls, TlsFacts},
+    transport::Transport,
 };
 
 /// Replies kept allocated between flights: more than an ordinary flight needs.
@@ -21,7 +23,7 @@ const OUTPUT_KEPT: usize = 512;
 /// the start of a command line, in a small vector.
 #[derive(Debug)]
 pub(crate) struct Wire {
-    stream: Stream,
+    pub(crate) transport: Transport,
     buffer: Option<Box<[u8]>>,
     /// The unread part of the buffer.
     start: usize,
@@ -36,7 +38,7 @@ pub(crate) struct Wire {
 impl Wire {
     pub(crate) fn new(stream: Stream) -> Self {
         Self {
-            stream,
+            transport: Transport::Plain(stream),
             buffer: None,
             start: 0,
             end: 0,
@@ -70,7 +72,7 @@ impl Wire {
 
     /// Whether replies can be written.
     pub(crate) fn poll_writable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.poll_writable(cx)
+        self.transport.poll_writable(cx)
     }
 
     /// Reads more input behind the unread one; 0 says that the client sends no more.
@@ -89,7 +91,7 @@ impl Wire {
             buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
         }
-        match self.stream.poll_read(cx, &mut buffer[self.end..]) {
+        match self.transport.poll_read(cx, &mut buffer[self.end..]) {
             Poll::Ready(read) => {
                 let read = read?;
                 self.end += read;
@@ -105,7 +107,7 @@ impl Wire {
     /// Writes all replies.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.written < self.output.len() {
-            let written = ready!(self.stream.poll_write(cx, &self.output[self.written..]))?;
+            let written = ready!(self.transport.poll_write(cx, &self.output[self.written..]))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -114,7 +116,31 @@ impl Wire {
         self.written = 0;
         self.output.clear();
         self.output.shrink_to(OUTPUT_KEPT);
-        Poll::Ready(Ok(()))
+        self.transport.poll_flush(cx)
+    }
+
+    /// Makes a handshake of what follows. What is unread or unwritten is thrown away: it is of
+    /// before.
+    pub(crate) fn begin_handshake(&mut self, tls: &Tls) {
+        self.park();
+        self.parked = Vec::new();
+        self.output.clear();
+        self.written = 0;
+        self.transport.begin_handshake(tls);
+    }
+
+    pub(crate) fn poll_handshake(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<TlsFacts>> {
+        self.transport.poll_handshake(cx)
+    }
+
+    /// Under TLS, says that nothing more is coming.
+    pub(crate) fn poll_close_notify(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.transport.poll_close_notify(cx)
+    }
+
+    /// Whether something was read that the session has not seen.
+    pub(crate) fn has_unread(&self) -> bool {
+        self.start < self.end || !self.parked.is_empty()
     }
 
     /// Reads and drops what the client still sends; 0 says that it sends no more.
@@ -126,7 +152,7 @@ impl Wire {
 
     /// Tells the client that nothing more is coming.
     pub(crate) fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.poll_shutdown(cx)
+        self.transport.poll_shutdown(cx)
     }
 
     /// Gives the read buffer back if all of it was read. What is unread stays in sight: it may
