@@ -123,13 +123,16 @@ const VERBS: &[(&[u8], ParseArgument)] = &[
 ];
 
 /// Whether a line begins as a request of HTTP, made by a browser that someone aimed at this port,
-/// or as a TLS handshake. Looked for before the line is whole, since neither has to end one, and
-/// a long path would get a request past the limit as one bad line among good ones.
+/// as a TLS handshake, or as a PROXY header of somebody who is trusted with none. Looked for before
+/// the line is whole, since neither has to end one, and a long path would get a request past the
+/// limit as one bad line among good ones.
 pub(crate) fn is_of_other_protocol(line: &[u8]) -> bool {
     const TLS_HANDSHAKE: &[u8] = &[0x16, 0x03];
-    const HTTP: [&[u8]; 10] = [
+    /// The third line of the signature of PROXY version 2; the two before it are empty.
+    const PROXY_2: &[u8] = b"\0\r\n";
+    const VERBS: [&[u8]; 11] = [
         b"GET", b"POST", b"PUT", b"HEAD", b"DELETE", b"OPTIONS", b"CONNECT", b"PATCH", b"TRACE",
-        b"PRI",
+        b"PRI", b"PROXY",
     ];
     let is_request = |verb: &[u8]| {
         line.split_at_checked(verb.len())
@@ -138,7 +141,9 @@ pub(crate) fn is_of_other_protocol(line: &[u8]) -> bool {
                     && rest.first().is_some_and(u8::is_ascii_whitespace)
             })
     };
-    line.starts_with(TLS_HANDSHAKE) || HTTP.into_iter().any(is_request)
+    line.starts_with(TLS_HANDSHAKE)
+        || line.starts_with(PROXY_2)
+        || VERBS.into_iter().any(is_request)
 }
 
 fn bare(argument: &[u8], command: Command) -> Result<Command, SyntaxError> {

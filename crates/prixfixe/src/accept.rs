@@ -11,7 +11,7 @@ use prixfixe_proto::{Refusal, SessionFacts};
 use tokio::time::timeout;
 
 use crate::{
-    Client, Event, Handler, RefusedConnection, SessionId, connection, listener::Acceptor,
+    Client, Event, Handler, RefusedConnection, SessionId, connection, listener::Acceptor, proxied,
     server::Shared, session_config::SessionConfig, shutdown::Phase, stream::Stream, timer::now,
 };
 
@@ -19,7 +19,7 @@ use crate::{
 /// socket would cut them off without a word.
 pub(crate) async fn accept_loop<H: Handler>(
     acceptor: &Acceptor,
-    config: &SessionConfig,
+    config: &Arc<SessionConfig>,
     handler: &Arc<H>,
     shared: &Arc<Shared>,
 ) {
@@ -71,7 +71,7 @@ impl Warning {
 pub(crate) fn take_on<H: Handler>(
     stream: Stream,
     peer: Option<SocketAddr>,
-    config: &SessionConfig,
+    config: &Arc<SessionConfig>,
     handler: &Arc<H>,
     shared: &Arc<Shared>,
 ) -> bool {
@@ -84,6 +84,7 @@ pub(crate) fn take_on<H: Handler>(
         // Only uniqueness counts, so no order with anything else is needed.
         session: SessionId(shared.sessions.fetch_add(1, Ordering::Relaxed)),
         peer,
+        connection_peer: peer,
         since: now(),
         connected_at: SystemTime::now(),
         helo: None,
@@ -91,18 +92,19 @@ pub(crate) fn take_on<H: Handler>(
         facts: SessionFacts::default(),
         tls: None,
     };
-    let exempt = shared
-        .settings
-        .exempt
-        .iter()
-        .any(|pattern| pattern.matches(peer));
-    let (config, handler, shared) = (
-        config.of(peer, exempt),
-        Arc::clone(handler),
-        Arc::clone(shared),
-    );
+    let (config, handler, shared) = (Arc::clone(config), Arc::clone(handler), Arc::clone(shared));
     tokio::spawn(async move {
         let _permit = permit;
+        let (stream, client) = if config.expects_header(peer) {
+            // Boxed, so that the many connections without a header hold no room for reading one.
+            match Box::pin(proxied::introduce(stream, client, &shared)).await {
+                Some(introduced) => introduced,
+                None => return,
+            }
+        } else {
+            (stream, client)
+        };
+        let config = config.of(client.peer, shared.settings.is_exempt(client.peer));
         connection::serve(&*handler, &shared, config, stream, client).await;
     });
     true

@@ -17,8 +17,11 @@ use crate::tls::TlsFacts;
 pub struct Client {
     /// Names the session in logs.
     pub session: SessionId,
-    /// Its address; nothing over a Unix socket.
+    /// Its address; nothing over a Unix socket. What a trusted balancer or relay says about it
+    /// counts: this is the client that they speak for.
     pub peer: Option<SocketAddr>,
+    /// Who made the connection; another one than `peer` behind a trusted balancer or relay.
+    pub connection_peer: Option<SocketAddr>,
     /// When it connected.
     pub since: Instant,
     /// The same by the clock on the wall.

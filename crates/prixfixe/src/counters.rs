@@ -12,6 +12,7 @@ pub struct Counters {
     accepted: AtomicU64,
     connections_refused: AtomicU64,
     accept_failures: AtomicU64,
+    proxy_headers_refused: AtomicU64,
     sessions_ended: AtomicU64,
     messages: AtomicU64,
     octets: AtomicU64,
@@ -34,6 +35,8 @@ pub struct Totals {
     pub connections_refused: u64,
     /// Failures to accept a connection.
     pub accept_failures: u64,
+    /// Connections of balancers that did not say for whom they are.
+    pub proxy_headers_refused: u64,
     /// Sessions that have ended.
     pub sessions_ended: u64,
     /// Messages accepted.
@@ -65,6 +68,7 @@ impl Counters {
             accepted: read(&self.accepted),
             connections_refused: read(&self.connections_refused),
             accept_failures: read(&self.accept_failures),
+            proxy_headers_refused: read(&self.proxy_headers_refused),
             sessions_ended: read(&self.sessions_ended),
             messages: read(&self.messages),
             octets: read(&self.octets),
@@ -85,6 +89,7 @@ impl Observer for Counters {
             Event::Accepted => &self.accepted,
             Event::ConnectionRefused(_) => &self.connections_refused,
             Event::AcceptFailed => &self.accept_failures,
+            Event::ProxyHeaderRefused => &self.proxy_headers_refused,
             Event::SessionEnded { end, .. } => {
                 if *end == SessionEnd::Closed(CloseReason::StartTlsInjection) {
                     self.starttls_injections.fetch_add(1, Ordering::Relaxed);

@@ -48,6 +48,8 @@ mod message;
 mod network;
 mod observer;
 mod patience;
+mod proxied;
+mod proxy_header;
 mod read_buffer;
 mod server;
 mod session_config;

@@ -21,7 +21,7 @@ pub(crate) const BACKLOG: u32 = 1024;
 #[derive(Debug)]
 pub(crate) struct Listener {
     pub(crate) socket: ListenerSocket,
-    pub(crate) config: SessionConfig,
+    pub(crate) config: Arc<SessionConfig>,
 }
 
 #[derive(Debug)]

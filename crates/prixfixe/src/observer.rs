@@ -25,6 +25,8 @@ pub enum Event {
     ConnectionRefused(RefusedConnection),
     /// Accepting failed; it pauses for a moment. Descriptors are exhausted, most likely.
     AcceptFailed,
+    /// A balancer did not say for whom it connects; its connection is closed.
+    ProxyHeaderRefused,
     /// A session has ended.
     SessionEnded {
         /// How.
@@ -100,6 +102,8 @@ pub enum SessionEnd {
     HandshakeFailed(TlsFailure),
     /// The server closed the connection.
     Closed(CloseReason),
+    /// A balancer sent no PROXY header, or one that is not understood.
+    ProxyHeader,
 }
 
 impl SessionEnd {
@@ -109,6 +113,7 @@ impl SessionEnd {
             Self::Disconnected => "disconnected",
             Self::HandshakeFailed(_) => "handshake-failed",
             Self::Closed(reason) => reason.as_str(),
+            Self::ProxyHeader => "proxy-header",
         }
     }
 }

@@ -94,7 +94,8 @@ pub(crate) struct Shared {
 impl Shared {
     #[cfg(feature = "testkit")]
     pub(crate) fn session_config(&self) -> SessionConfig {
-        SessionConfig::new(&self.settings.session, &self.settings.bare_newline_networks)
+        let networks = &self.settings.bare_newline_networks;
+        SessionConfig::new(&self.settings.session, networks, Vec::new())
     }
 }
 
@@ -233,7 +234,7 @@ impl Server {
     /// up, and no queue of its own is lost with any of them.
     pub fn try_clone(&self) -> io::Result<Self> {
         let clone = |listener: &Listener| {
-            let config = listener.config.clone();
+            let config = Arc::clone(&listener.config);
             Ok(Listener {
                 socket: listener.socket.try_clone()?,
                 config,
@@ -286,10 +287,6 @@ impl Server {
         Arc::clone(&self.shared)
     }
 
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "lists of networks are to come"
-    )]
     fn add(
         &mut self,
         socket: ListenerSocket,
@@ -303,9 +300,11 @@ impl Server {
         config.protocol = settings.protocol;
         config.tls = settings.tls;
         config.auth = settings.auth;
+        let networks = &self.shared.settings.bare_newline_networks;
+        let config = SessionConfig::new(&config, networks, settings.proxy_protocol);
         self.listeners.push(Listener {
             socket,
-            config: SessionConfig::new(&config, &self.shared.settings.bare_newline_networks),
+            config: Arc::new(config),
         });
         Ok(())
     }

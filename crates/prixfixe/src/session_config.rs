@@ -4,7 +4,7 @@ use std::{cmp::Reverse, net::SocketAddr, sync::Arc};
 
 use prixfixe_proto::{BareNewline, Config};
 
-use crate::Network;
+use crate::{Network, PeerPattern};
 
 /// Settings for the clients of certain networks, and for all others; made once, so that a
 /// connection shares them.
@@ -13,6 +13,8 @@ pub(crate) struct SessionConfig {
     /// The smaller networks first.
     networks: Vec<(Network, Forms)>,
     others: Forms,
+    /// Balancers, who say in a PROXY header for whom they connect.
+    proxies: Vec<PeerPattern>,
 }
 
 /// Settings for ordinary clients, and for those to whom the limits of a session do not apply.
@@ -24,7 +26,11 @@ struct Forms {
 
 impl SessionConfig {
     /// `networks` say what becomes of bare line ends from their clients, whatever `config` says.
-    pub(crate) fn new(config: &Config, networks: &[(Network, BareNewline)]) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        networks: &[(Network, BareNewline)],
+        proxies: Vec<PeerPattern>,
+    ) -> Self {
         let form = |(network, bare_newline): &(Network, BareNewline)| {
             let mut config = config.clone();
             config.quirks.bare_newline = *bare_newline;
@@ -35,7 +41,13 @@ impl SessionConfig {
         Self {
             networks,
             others: Forms::new(config.clone()),
+            proxies,
         }
+    }
+
+    /// Whether a connection from there has to begin with a PROXY header.
+    pub(crate) fn expects_header(&self, peer: Option<SocketAddr>) -> bool {
+        self.proxies.iter().any(|pattern| pattern.matches(peer))
     }
 
     /// The settings for a client; without an address it came over a Unix socket.
@@ -75,7 +87,7 @@ mod tests {
             ("10.1.0.0/16".parse().unwrap(), BareNewline::Accept),
         ];
         let config = Config::new("mx.example.com".parse().unwrap());
-        let configs = SessionConfig::new(&config, &networks);
+        let configs = SessionConfig::new(&config, &networks, Vec::new());
         let mode = |peer: Option<&str>| {
             let peer = peer.map(|peer| peer.parse().unwrap());
             configs.of(peer, true).quirks.bare_newline

@@ -1,6 +1,6 @@
 //! Settings of a server.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use prixfixe_proto::{AuthPolicy, BareNewline, Config, Domain, Protocol, Quirks, TlsMode};
 
@@ -22,7 +22,8 @@ pub struct Settings {
     pub exempt: Vec<PeerPattern>,
     /// Certificates and all else that TLS needs; listeners without TLS do not. Default: none.
     pub tls: Option<Tls>,
-    /// How long a TLS handshake may take. Default 30 s.
+    /// How long a client may take for what comes before its session: a PROXY header, a TLS
+    /// handshake. Default 30 s.
     pub handshake: Duration,
     /// How long a drain waits for transactions to end. Default 30 s.
     pub drain: Duration,
@@ -44,6 +45,11 @@ impl Settings {
             observer: Arc::new(NoObserver),
         }
     }
+
+    /// Whether the limits of a session do not apply to a client.
+    pub(crate) fn is_exempt(&self, peer: Option<SocketAddr>) -> bool {
+        self.exempt.iter().any(|pattern| pattern.matches(peer))
+    }
 }
 
 /// Settings of one listener.
@@ -58,6 +64,10 @@ pub struct ListenerSettings {
     pub tls: TlsMode,
     /// Whether its clients log in. Default: never.
     pub auth: AuthPolicy,
+    /// Balancers: a connection from there has to begin with a header of the PROXY protocol, version
+    /// 1 or 2, which says for whom it is. From anybody else such a header is believed in nothing.
+    /// Default: none.
+    pub proxy_protocol: Vec<PeerPattern>,
     /// Connections that the system queues before they are accepted; 0 is as many as it allows.
     /// Default 1024.
     pub backlog: Option<u32>,

@@ -19,6 +19,7 @@ mod flights;
 mod force;
 mod listeners;
 mod program;
+mod proxy_header;
 mod reply_flood;
 mod runtimes;
 mod scene;
