@@ -19,11 +19,12 @@ pub(crate) struct File {
 
 /// What git ignores too. A list, so that a tree without git, such as an unpacked archive, is
 /// checked alike.
-const OUTPUT: [&str; 6] = [
+const OUTPUT: [&str; 7] = [
     ".git",
     "target",
     "fuzz/target",
     "bench/ipc/target",
+    "bench/tls/target",
     "fuzz/artifacts",
     "prixfixe-data",
 ];
