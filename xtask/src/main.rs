@@ -42,7 +42,7 @@ fn run(command: &Command) -> Result<(), Failure> {
             println!("{}", command::USAGE);
             Ok(())
         }
-        Command::Setup => setup::run(),
+        Command::Setup => setup::run(&workspace),
         Command::Test { effort } => test_run::run(&workspace, *effort),
         Command::Tidy => tidy::run(&workspace),
         Command::Fuzz { target, seconds } => fuzz::run(&workspace, target.as_deref(), *seconds),

@@ -1,5 +1,8 @@
 //! Installs what the tests need on a Debian machine that has Rust and a C compiler.
 
+mod clients;
+mod needs;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -7,94 +10,18 @@ use std::process::Command;
 
 use crate::failure::Failure;
 use crate::process;
+use crate::workspace::Workspace;
 
-/// Leaves quickly and without the network when every program is there already.
-pub(crate) fn run() -> Result<(), Failure> {
-    let packages = missing_packages(|program| process::find(program).is_some());
+/// Leaves quickly and without the network when everything is there already.
+pub(crate) fn run(workspace: &Workspace) -> Result<(), Failure> {
+    let packages = needs::missing_packages(needs::Thing::is_here);
     if packages.is_empty() {
         println!("setup: every program that the tests need is here");
     } else {
         install(&packages)?;
     }
+    clients::install(&workspace.target.join("clients"))?;
     check_toolchain()
-}
-
-/// A program that some test or benchmark runs, and the Debian package that brings it.
-struct Need {
-    program: &'static str,
-    package: &'static str,
-}
-
-const NEEDS: [Need; 14] = [
-    // Clients that the receiver has to get along with, and peers that it is measured against.
-    Need {
-        program: "postfix",
-        package: "postfix",
-    },
-    Need {
-        program: "smtp-source",
-        package: "postfix",
-    },
-    Need {
-        program: "smtp-sink",
-        package: "postfix",
-    },
-    Need {
-        program: "swaks",
-        package: "swaks",
-    },
-    Need {
-        program: "curl",
-        package: "curl",
-    },
-    Need {
-        program: "msmtp",
-        package: "msmtp",
-    },
-    Need {
-        program: "python3",
-        package: "python3",
-    },
-    // The order of writes, syncs and replies is proved by watching system calls.
-    Need {
-        program: "strace",
-        package: "strace",
-    },
-    // The store has to be readable with the ordinary tool.
-    Need {
-        program: "sqlite3",
-        package: "sqlite3",
-    },
-    // The store is tried on file systems that are full, read-only and failing. Containers come
-    // without these two.
-    Need {
-        program: "mkfs.ext4",
-        package: "e2fsprogs",
-    },
-    Need {
-        program: "mount",
-        package: "mount",
-    },
-    Need {
-        program: "umount",
-        package: "mount",
-    },
-    // SQLite is compiled in, a test compiles a disk that fails, and the fuzzing engine is C++.
-    Need {
-        program: "cc",
-        package: "gcc",
-    },
-    Need {
-        program: "g++",
-        package: "g++",
-    },
-];
-
-fn missing_packages(is_here: impl Fn(&str) -> bool) -> Vec<&'static str> {
-    let missing = NEEDS.iter().filter(|need| !is_here(need.program));
-    let mut packages: Vec<_> = missing.map(|need| need.package).collect();
-    packages.dedup();
-    packages
 }
 
 fn install(packages: &[&str]) -> Result<(), Failure> {
@@ -177,20 +104,6 @@ fn check_toolchain() -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_missing_program_names_its_package_once() {
-        assert_eq!(
-            missing_packages(|program| !program.starts_with("smtp-")),
-            ["postfix"]
-        );
-        let of_file_systems = ["mkfs.ext4", "mount", "umount"];
-        assert_eq!(
-            missing_packages(|program| !of_file_systems.contains(&program)),
-            ["e2fsprogs", "mount"]
-        );
-        assert!(missing_packages(|_| true).is_empty());
-    }
 
     #[test]
     fn services_are_held_back_only_for_the_time_of_the_installation() {

@@ -51,7 +51,7 @@ const STEPS: [Step; 11] = [
     Step {
         name: "setup",
         only_long: false,
-        run: |_, _| setup::run(),
+        run: |workspace, _| setup::run(workspace),
     },
     Step {
         name: "fmt",
