@@ -21,7 +21,10 @@ fuzz_target!(|data: &[u8]| {
             check_text(name.as_str());
             assert_eq!(name.as_str().parse::<HeloName>().as_ref(), Ok(name));
         }
-        Command::Mail(path, _) => {
+        Command::Mail(path, parameters) => {
+            if let Some(id) = &parameters.envelope_id {
+                check_text(id.as_str());
+            }
             check_again(
                 &format!("MAIL FROM:{path}"),
                 &command,
@@ -29,10 +32,15 @@ fuzz_target!(|data: &[u8]| {
             );
             path.mailbox().into_iter().for_each(check_mailbox);
         }
-        Command::Rcpt(path) => {
-            check_again(&format!("RCPT TO:{path}"), &command, |again| {
-                *again == command
-            });
+        Command::Rcpt(path, parameters) => {
+            check_again(
+                &format!("RCPT TO:{path}"),
+                &command,
+                |again| matches!(again, Command::Rcpt(again, _) if again == path),
+            );
+            if let Some(original) = &parameters.original_recipient {
+                check_text(original.address());
+            }
             path.mailbox().into_iter().for_each(check_mailbox);
         }
         _ => {}

@@ -4,7 +4,7 @@ use std::{collections::HashSet, fmt, future::Future, str::FromStr};
 
 use prixfixe::{
     Body, Client, Domain, Envelope, ForwardPath, Handler, HeloName, Mailbox, MessageVerdict,
-    Refusal, Verdict,
+    Promises, Refusal, Verdict,
     proto::{AddressError, DomainError},
 };
 
@@ -132,6 +132,10 @@ impl<H> AcceptFor<H> {
 }
 
 impl<H: Handler> Handler for AcceptFor<H> {
+    fn promises(&self) -> Promises {
+        self.inner.promises()
+    }
+
     fn connect(&self, client: &Client) -> impl Future<Output = Verdict> + Send {
         self.inner.connect(client)
     }

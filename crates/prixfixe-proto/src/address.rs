@@ -267,7 +267,7 @@ fn is_atext(c: char) -> bool {
 }
 
 /// Non-ASCII text; controls are left out, since they are no text anywhere.
-fn is_utf8_text(c: char) -> bool {
+pub(crate) fn is_utf8_text(c: char) -> bool {
     !c.is_ascii() && !c.is_control() && !domain::is_bidi_control(c)
 }
 

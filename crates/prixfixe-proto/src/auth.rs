@@ -147,6 +147,17 @@ impl Mechanisms {
     }
 }
 
+/// Their names with a space between them.
+impl fmt::Display for Mechanisms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, mechanism) in self.iter().enumerate() {
+            f.write_str(if at == 0 { "" } else { " " })?;
+            f.write_str(mechanism.as_str())?;
+        }
+        Ok(())
+    }
+}
+
 /// The client's part of an AUTH exchange, base64 undone. It may hold a password: what prints it
 /// for debugging shows its length only, and its memory is overwritten when it is dropped.
 #[derive(Clone, PartialEq, Eq)]

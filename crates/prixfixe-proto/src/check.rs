@@ -1,11 +1,11 @@
 //! Whether a command may be carried out: order and limits. Nothing here changes anything.
 
 use crate::{
-    BodyFault, CloseReason, ForwardPath, Limits, MailParameters, Mailbox, Refusal, ReversePath,
-    Session, TlsMode,
+    BodyFault, CloseReason, ForwardPath, Limits, MailParameters, Mailbox, RcptParameters, Refusal,
+    ReversePath, Session, TlsMode,
     address::LOCAL_PART_STRICT_MAX,
     command::{Command, SyntaxError},
-    exchange,
+    exchange, parameter,
     state::{Event, State},
 };
 
@@ -26,14 +26,14 @@ pub(crate) fn check(session: &Session, command: &Command) -> Result<(), Objectio
     // RFC 4954 section 6; a command that is out of order anyway is told this first.
     let concerns_mail = matches!(
         command,
-        Command::Mail(..) | Command::Rcpt(_) | Command::Data | Command::Vrfy
+        Command::Mail(..) | Command::Rcpt(..) | Command::Data | Command::Vrfy
     );
     if concerns_mail && exchange::needs_login(session) {
         return Err(Objection::Error(LOGIN_REQUIRED));
     }
     match command {
-        Command::Mail(path, parameters) => check_mail(session, path, *parameters),
-        Command::Rcpt(path) => check_rcpt(session, path),
+        Command::Mail(path, parameters) => check_mail(session, path, parameters),
+        Command::Rcpt(path, parameters) => check_rcpt(session, path, parameters),
         Command::Data => in_order(session, Event::Data),
         Command::Helo(_) | Command::Ehlo(_) => in_order(session, Event::Helo),
         Command::Rset => in_order(session, Event::Rset),
@@ -118,7 +118,7 @@ fn check_starttls(session: &Session) -> Result<(), Objection> {
 fn check_mail(
     session: &Session,
     path: &ReversePath,
-    parameters: MailParameters,
+    parameters: &MailParameters,
 ) -> Result<(), Objection> {
     in_order(session, Event::Mail)?;
     let Limits {
@@ -130,9 +130,7 @@ fn check_mail(
         let refusal = Refusal::fixed(421, 7, 0, "Too many messages in one session");
         return Err(Objection::Enough(CloseReason::Messages, refusal));
     }
-    if !session.extended && parameters != MailParameters::default() {
-        return Err(objection_to(SyntaxError::UnknownParameter));
-    }
+    parameter::check_mail(session, parameters)?;
     if parameters.size.is_some_and(|size| size > message_size) {
         return Err(Objection::Refused(TOO_BIG));
     }
@@ -140,7 +138,11 @@ fn check_mail(
     check_mailbox(session, path.mailbox(), parameters.smtputf8, too_long)
 }
 
-fn check_rcpt(session: &Session, path: &ForwardPath) -> Result<(), Objection> {
+fn check_rcpt(
+    session: &Session,
+    path: &ForwardPath,
+    parameters: &RcptParameters,
+) -> Result<(), Objection> {
     in_order(session, Event::Rcpt)?;
     let envelope = session.envelope.as_ref();
     if envelope.is_some_and(|e| e.recipients.len() >= session.config.limits.recipients) {
@@ -152,6 +154,7 @@ fn check_rcpt(session: &Session, path: &ForwardPath) -> Result<(), Objection> {
         )));
     }
     let smtputf8 = envelope.is_some_and(|e| e.parameters.smtputf8);
+    parameter::check_rcpt(session, parameters, smtputf8)?;
     let too_long = Refusal::fixed(501, 1, 3, "Local part too long");
     check_mailbox(session, path.mailbox(), smtputf8, too_long)
 }

@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use crate::{
-    CloseReason, Envelope, HeloName, MessageVerdict, QueueId, Recipient, Refusal, Session, Step,
+    CloseReason, Envelope, HeloName, MessageVerdict, QueueId, Recipient, Refusal, ReversePath,
+    Session, Step,
     check::Objection,
     command::Command,
     exchange,
@@ -22,10 +23,15 @@ pub(crate) fn proceed(
     now: Instant,
 ) -> Option<Step<'static>> {
     match command {
-        Command::Mail(path, parameters) => {
+        Command::Mail(path, mut parameters) => {
+            if !session.authenticated && parameters.auth.is_some() {
+                parameters.auth = Some(ReversePath::Null);
+            }
             Some(session.ask(Pending::Mail(Envelope::new(path, parameters)), now))
         }
-        Command::Rcpt(path) => Some(session.ask(Pending::Rcpt(path), now)),
+        Command::Rcpt(path, parameters) => {
+            Some(session.ask(Pending::Rcpt(Recipient { path, parameters }), now))
+        }
         Command::Data => {
             session.facts.pipelining_misuse |= more;
             session.body = Some(BodyPhase::new(&session.config));
@@ -110,9 +116,9 @@ pub(crate) fn accept(session: &mut Session, pending: Pending, output: &mut Vec<u
             session.go(Event::Mail);
             output.extend_from_slice(b"250 2.1.0 Sender ok\r\n");
         }
-        Pending::Rcpt(path) => {
+        Pending::Rcpt(recipient) => {
             if let Some(envelope) = &mut session.envelope {
-                envelope.recipients.push(Recipient { path });
+                envelope.recipients.push(recipient);
             }
             session.go(Event::Rcpt);
             output.extend_from_slice(b"250 2.1.5 Recipient ok\r\n");

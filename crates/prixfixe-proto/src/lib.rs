@@ -62,8 +62,12 @@ pub use auth::{AuthDemand, AuthMessage, AuthPolicy, Mechanism, Mechanisms, Unkno
 pub use body::{BareNewline, BodyFault};
 pub use config::{Config, Limits, Protocol, Quirks, Timeouts, TlsMode};
 pub use domain::{Domain, DomainError, HeloName};
-pub use envelope::{BodyType, Envelope, MailParameters, Recipient};
+pub use envelope::{BodyType, Envelope, MailParameters, RcptParameters, Recipient};
 pub use facts::{BodyFacts, SessionFacts};
+pub use parameter::{
+    DateTime, DeliverBy, DsnReturn, EnvelopeId, Hold, Malformed, Notify, OnExpiry,
+    OriginalRecipient, Priority,
+};
 pub use promises::Promises;
 pub use reply::{IllegalReply, Refusal};
 pub use session::Session;

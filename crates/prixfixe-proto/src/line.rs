@@ -4,9 +4,21 @@ use memchr::memchr_iter;
 
 /// Longest command line in octets with its CRLF: the 512 of RFC 5321 section 4.5.3.1.4.
 const LINE_MAX: usize = 512;
-/// Longest MAIL: the extensions add 26 for SIZE (RFC 1870), 17 for BODY (RFC 6152) and 10 for
-/// SMTPUTF8 (RFC 6531).
-pub(crate) const MAIL_LINE_MAX: usize = LINE_MAX + 26 + 17 + 10;
+/// Longest MAIL: what each extension adds for its parameters, announced or not, so that a client
+/// is told which one is not.
+const MAIL_LINE_MAX: usize = LINE_MAX
+    + 26 // SIZE= (RFC 1870)
+    + 17 // BODY= (RFC 6152)
+    + 10 // SMTPUTF8 (RFC 6531)
+    + 9 + 107 // RET= and ENVID= of 100 characters (RFC 3461)
+    + 11 // REQUIRETLS (RFC 8689)
+    + 15 // MT-PRIORITY= (RFC 6710)
+    + 17 // BY= (RFC 2852)
+    + 34 // HOLDFOR= or HOLDUNTIL= (RFC 4865)
+    + 500 // AUTH= (RFC 4954)
+    + 5; // PRDR (draft-hall-prdr)
+/// Longest RCPT: NOTIFY= with all its words, and ORCPT= of 500 octets (RFC 3461).
+const RCPT_LINE_MAX: usize = LINE_MAX + 29 + 7 + 500;
 /// Longest line of an AUTH exchange, which RFC 4954 section 4 finds sufficient. AUTH itself may
 /// be as long, since clients put a whole bearer token into it, though that section forbids it.
 pub(crate) const AUTH_LINE_MAX: usize = 12_288;
@@ -74,6 +86,7 @@ impl Framer {
 fn limit(line: &[u8]) -> usize {
     match line.get(..4) {
         Some(verb) if verb.eq_ignore_ascii_case(b"MAIL") => MAIL_LINE_MAX,
+        Some(verb) if verb.eq_ignore_ascii_case(b"RCPT") => RCPT_LINE_MAX,
         Some(verb) if verb.eq_ignore_ascii_case(b"AUTH") => AUTH_LINE_MAX,
         _ => LINE_MAX,
     }
@@ -153,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn mail_may_be_longer_than_other_commands() {
+    fn mail_and_rcpt_may_be_longer_than_other_commands() {
         let line = |verb: &str, len: usize| {
             let mut line = verb.as_bytes().to_vec();
             line.resize(len - 2, b' ');
@@ -166,11 +179,15 @@ mod tests {
             Framed::Line(..)
         ));
         assert!(matches!(
-            framer.next(&line("RCPT", LINE_MAX)),
+            framer.next(&line("RCPT", RCPT_LINE_MAX)),
             Framed::Line(..)
         ));
         assert!(matches!(
-            framer.next(&line("RCPT", LINE_MAX + 1)),
+            framer.next(&line("RCPT", RCPT_LINE_MAX + 1)),
+            Framed::TooLong(_)
+        ));
+        assert!(matches!(
+            framer.next(&line("NOOP", LINE_MAX + 1)),
             Framed::TooLong(_)
         ));
     }

@@ -1,11 +1,13 @@
 //! The session machine: what a driver calls, and in which order things happen.
 
+mod view;
+
 use std::{sync::Arc, time::Instant};
 
 use crate::{
-    AuthMessage, AuthVerdict, BodyFacts, CloseReason, Config, Envelope, Expiry, ForwardPath,
-    HeloName, Mechanism, MessageVerdict, Misuse, Progress, Question, Refusal, SessionFacts, Stage,
-    Step, TlsMode, Verdict,
+    AuthMessage, AuthVerdict, CloseReason, Config, DateTime, Envelope, Expiry, HeloName, Mechanism,
+    MessageVerdict, Misuse, Progress, Recipient, Refusal, SessionFacts, Stage, Step, TlsMode,
+    Verdict,
     body::{Decoded, Decoder},
     check, command, effect, exchange,
     line::{AUTH_LINE_MAX, Framed, Framer},
@@ -51,6 +53,8 @@ pub struct Session {
     pub(crate) facts: SessionFacts,
     pub(crate) closed: Option<CloseReason>,
     pub(crate) deadline: Instant,
+    /// When the session began, by the clock on the wall.
+    pub(crate) began: Option<DateTime>,
 }
 
 /// A question to the application, with what a positive answer brings about.
@@ -60,7 +64,7 @@ pub(crate) enum Pending {
     Helo { name: HeloName, extended: bool },
     Auth(AuthMessage),
     Mail(Envelope),
-    Rcpt(ForwardPath),
+    Rcpt(Recipient),
     Message,
 }
 
@@ -104,6 +108,7 @@ impl Session {
     pub fn new(config: Arc<Config>, now: Instant) -> Self {
         Self {
             deadline: now + config.timeouts.banner,
+            began: None,
             secure: config.tls == TlsMode::Implicit,
             config,
             state: State::Greeting,
@@ -118,6 +123,13 @@ impl Session {
             facts: SessionFacts::default(),
             closed: None,
         }
+    }
+
+    /// Tells the time by the clock on the wall, which FUTURERELEASE (RFC 4865) needs to be offered.
+    #[must_use]
+    pub fn beginning_at(self, time: DateTime) -> Self {
+        let began = Some(time);
+        Self { began, ..self }
     }
 
     /// Goes on with `input`, which starts behind what the last call consumed, and appends replies
@@ -302,79 +314,6 @@ impl Session {
             Some(&Refusal::shutting_down()),
             output,
         );
-    }
-
-    /// Whether a transaction is under way: a sender was accepted or is being asked about.
-    pub fn in_transaction(&self) -> bool {
-        self.envelope.is_some()
-            || self.body.is_some()
-            || matches!(self.pending, Some(Pending::Mail(_)))
-    }
-
-    /// Whether the client is inside of a body that is not refused yet.
-    pub fn in_body(&self) -> bool {
-        self.body.as_ref().is_some_and(|phase| !phase.refused)
-    }
-
-    /// The question that waits for an answer.
-    pub fn question(&self) -> Option<Question<'_>> {
-        Some(match self.pending.as_ref()? {
-            Pending::Connect => Question::Connect,
-            Pending::Helo { name, .. } => Question::Helo(name),
-            Pending::Auth(message) => Question::Auth(message),
-            Pending::Mail(envelope) => Question::Mail(envelope),
-            Pending::Rcpt(path) => Question::Rcpt(self.envelope.as_ref()?, path),
-            Pending::Message => Question::Message,
-        })
-    }
-
-    /// The settings of this session.
-    pub fn config(&self) -> &Config {
-        &self.config
-    }
-
-    /// The name that the client gave in HELO or EHLO.
-    pub fn helo(&self) -> Option<&HeloName> {
-        self.helo.as_ref()
-    }
-
-    /// Whether the client said EHLO.
-    pub fn is_extended(&self) -> bool {
-        self.extended
-    }
-
-    /// Whether the connection is encrypted.
-    pub fn is_secure(&self) -> bool {
-        self.secure
-    }
-
-    /// Whether the client has logged in.
-    pub fn is_authenticated(&self) -> bool {
-        self.authenticated
-    }
-
-    /// The envelope of the transaction under way.
-    pub fn envelope(&self) -> Option<&Envelope> {
-        self.envelope.as_ref()
-    }
-
-    /// Hands out the envelope of a body that has begun; the session needs it no more.
-    pub fn take_envelope(&mut self) -> Option<Envelope> {
-        if self.body.is_some() {
-            self.envelope.take()
-        } else {
-            None
-        }
-    }
-
-    /// What was noticed about this session.
-    pub fn facts(&self) -> &SessionFacts {
-        &self.facts
-    }
-
-    /// What was noticed about the body that is coming in or waits for its verdict.
-    pub fn body_facts(&self) -> Option<&BodyFacts> {
-        self.body.as_ref().map(|phase| phase.decoder.facts())
     }
 
     pub(crate) fn ask(&mut self, pending: Pending, now: Instant) -> Step<'static> {

@@ -5,11 +5,11 @@
 mod dialogue;
 mod driver;
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use dialogue::{Dialogue, Reply, Verdict, replies_match};
 use driver::{Driver, Outcome};
-use prixfixe_proto::{AuthDemand, BareNewline, Config, Mechanisms, Refusal, TlsMode};
+use prixfixe_proto::{AuthDemand, BareNewline, Config, Mechanisms, Protocol, Refusal, TlsMode};
 
 #[test]
 fn every_dialogue_holds_however_it_is_cut() {
@@ -132,6 +132,22 @@ fn config(settings: &[(String, String)]) -> Result<Config, String> {
 }
 
 fn set(config: &mut Config, name: &str, value: &str) -> Option<()> {
+    let seconds = || Some(Some(Duration::from_secs(value.parse().ok()?)));
+    let promises = &mut config.promises;
+    match name {
+        "dsn" => promises.dsn = value.parse().ok()?,
+        "require_tls" => promises.require_tls = value.parse().ok()?,
+        "mt_priority" => promises.mt_priority = value.parse().ok()?,
+        "deliver_by" => promises.deliver_by = seconds()?,
+        "future_release" => promises.future_release = seconds()?,
+        "protocol" if value == "lmtp" => config.protocol = Protocol::Lmtp,
+        "xclient" => config.xclient = value.parse().ok()?,
+        _ => return set_limit_or_quirk(config, name, value),
+    }
+    Some(())
+}
+
+fn set_limit_or_quirk(config: &mut Config, name: &str, value: &str) -> Option<()> {
     let (limits, quirks) = (&mut config.limits, &mut config.quirks);
     match name {
         "message_size" => limits.message_size = value.parse().ok()?,

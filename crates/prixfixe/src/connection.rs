@@ -6,12 +6,12 @@ use std::{
     pin::pin,
     sync::Arc,
     task::{Context, Poll},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use prixfixe_proto::{
-    CloseReason, Config, Expiry, Progress, Question, Refusal, Session, SessionFacts, Stage, Step,
-    TlsMode, Verdict,
+    CloseReason, Config, DateTime, Expiry, Progress, Question, Refusal, Session, SessionFacts,
+    Stage, Step, TlsMode, Verdict,
 };
 
 use crate::{
@@ -56,7 +56,7 @@ pub(crate) async fn serve<H: Handler>(
     }
     let channel = Channel {
         wire,
-        session: Session::new(config, now()),
+        session: Session::new(config, now()).beginning_at(date_time(client.connected_at)),
         block_deadline: None,
         timer,
         stop,
@@ -82,6 +82,11 @@ pub(crate) async fn serve<H: Handler>(
         end,
         duration: now() - start,
     });
+}
+
+fn date_time(time: SystemTime) -> DateTime {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    DateTime::from_unix(since.map_or(0, |since| since.as_secs().cast_signed()))
 }
 
 /// Logs the end of a session. What happened in one that went in order was logged when it did, and

@@ -2,7 +2,7 @@
 
 use std::future::{Future, ready};
 
-use prixfixe_proto::{Envelope, ForwardPath, HeloName, MessageVerdict, Refusal, Verdict};
+use prixfixe_proto::{Envelope, ForwardPath, HeloName, MessageVerdict, Promises, Refusal, Verdict};
 
 use crate::{Body, Client};
 
@@ -17,6 +17,12 @@ use crate::{Body, Client};
 /// The defaults accept clients and senders. They refuse recipients and messages, so that nothing
 /// is accepted by a method that was forgotten.
 pub trait Handler: Send + Sync + 'static {
+    /// The extensions whose promise this handler keeps; asked once, before the server serves.
+    /// Only they are announced, and their parameters come with the [`Envelope`].
+    fn promises(&self) -> Promises {
+        Promises::NONE
+    }
+
     /// May this client connect? Asked before the banner.
     fn connect(&self, client: &Client) -> impl Future<Output = Verdict> + Send {
         let _ = client;
@@ -84,6 +90,10 @@ pub trait Handler: Send + Sync + 'static {
 }
 
 impl<H: Handler> Handler for std::sync::Arc<H> {
+    fn promises(&self) -> Promises {
+        H::promises(self)
+    }
+
     fn connect(&self, client: &Client) -> impl Future<Output = Verdict> + Send {
         H::connect(self, client)
     }

@@ -75,9 +75,10 @@ pub use observer::{Event, NoObserver, Observer, RefusedConnection, SessionEnd};
 pub use prixfixe_proto as proto;
 pub use prixfixe_proto::{
     AuthDemand, AuthPolicy, BareNewline, BodyFacts, BodyFault, BodyType, CloseReason, Config,
-    Domain, Envelope, ForwardPath, HeloName, Limits, Mailbox, Mechanism, Mechanisms,
-    MessageVerdict, Promises, Protocol, QueueId, Quirks, Recipient, Refusal, ReversePath,
-    SessionFacts, Stage, Timeouts, TlsMode, Verdict,
+    DateTime, DeliverBy, Domain, DsnReturn, Envelope, EnvelopeId, ForwardPath, HeloName, Hold,
+    Limits, MailParameters, Mailbox, Mechanism, Mechanisms, MessageVerdict, Notify, OnExpiry,
+    OriginalRecipient, Priority, Promises, Protocol, QueueId, Quirks, RcptParameters, Recipient,
+    Refusal, ReversePath, SessionFacts, Stage, Timeouts, TlsMode, Verdict,
 };
 pub use read_buffer::READ_BUFFER;
 pub use server::{BoundAddress, ListenError, ServeError, Server};

@@ -260,6 +260,8 @@ impl Server {
         let mut loops = JoinSet::new();
         for Listener { socket, config } in self.listeners {
             let acceptor = socket.register().map_err(ServeError::Register)?;
+            let config = Arc::unwrap_or_clone(config).with_promises(handler.promises());
+            let config = Arc::new(config);
             let (handler, shared) = (Arc::clone(&handler), Arc::clone(&shared));
             loops.spawn(async move { accept_loop(&acceptor, &config, &handler, &shared).await });
         }

@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, net::SocketAddr, sync::Arc};
 
-use prixfixe_proto::{BareNewline, Config};
+use prixfixe_proto::{BareNewline, Config, Promises};
 
 use crate::{Network, PeerPattern};
 
@@ -48,6 +48,17 @@ impl SessionConfig {
     /// Whether a connection from there has to begin with a PROXY header.
     pub(crate) fn expects_header(&self, peer: Option<SocketAddr>) -> bool {
         self.proxies.iter().any(|pattern| pattern.matches(peer))
+    }
+
+    /// The same with what the handler promises.
+    pub(crate) fn with_promises(mut self, promises: Promises) -> Self {
+        let networks = self.networks.iter_mut().map(|(_, forms)| forms);
+        for forms in networks.chain([&mut self.others]) {
+            for config in [&mut forms.limited, &mut forms.exempt] {
+                Arc::make_mut(config).promises = promises;
+            }
+        }
+        self
     }
 
     /// The settings for a client; without an address it came over a Unix socket.

@@ -222,7 +222,7 @@ pub struct Reply {
 impl TestClient {
     fn new<H: Handler>(shared: &Arc<Shared>, handler: &Arc<H>) -> Self {
         let (ours, theirs) = tokio::io::duplex(PIPE);
-        let config = Arc::new(shared.session_config());
+        let config = Arc::new(shared.session_config().with_promises(handler.promises()));
         take_on(Stream::Memory(theirs), None, &config, handler, shared);
         Self {
             stream: BufReader::new(ours),

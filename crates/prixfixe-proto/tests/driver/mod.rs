@@ -2,9 +2,11 @@
 
 use std::{sync::Arc, time::Instant};
 
+mod shown;
+
 use prixfixe_proto::{
-    AuthMessage, AuthVerdict, CloseReason, Config, Mechanism, MessageVerdict, Question, QueueId,
-    Refusal, Session, Stage, Step, Verdict,
+    AuthMessage, AuthVerdict, CloseReason, Config, DateTime, Mechanism, MessageVerdict, Question,
+    QueueId, Refusal, Session, Stage, Step, Verdict,
 };
 
 /// What a session came to.
@@ -54,12 +56,16 @@ pub(crate) fn run<'p>(
 /// More steps than this for an octet of input are no progress.
 const STEPS_PER_OCTET: usize = 4;
 
+/// Every session begins at 2026-01-01T00:00:00Z.
+const BEGINNING: i64 = 1_767_225_600;
+
 impl<'a> Driver<'a> {
     /// A session before its first octet; the banner is sent.
     pub(crate) fn new(config: &Arc<Config>, application: Application<'a>) -> Self {
         let now = Instant::now();
         let mut driver = Self {
-            session: Session::new(Arc::clone(config), now),
+            session: Session::new(Arc::clone(config), now)
+                .beginning_at(DateTime::from_unix(BEGINNING)),
             application,
             now,
             input: Vec::new(),
@@ -142,10 +148,9 @@ impl<'a> Driver<'a> {
         let Some(envelope) = self.session.take_envelope() else {
             panic!("a body begins without an envelope");
         };
-        let recipients = envelope.recipients.iter().map(|r| r.path.to_string());
-        let recipients: Vec<_> = recipients.collect();
+        let recipients: Vec<_> = envelope.recipients.iter().map(shown::recipient).collect();
         assert!(!recipients.is_empty(), "a body begins without a recipient");
-        self.envelope = format!("{} to {}", envelope.reverse_path, recipients.join(" "));
+        self.envelope = format!("{} to {}", shown::sender(&envelope), recipients.join(" "));
         self.body.clear();
     }
 
