@@ -78,6 +78,7 @@ impl StoreHandler {
         details.protocol = client.protocol(envelope).into();
         details.body_type = match envelope.parameters.body {
             Some(prixfixe::BodyType::EightBitMime) => BodyType::EightBitMime,
+            Some(prixfixe::BodyType::BinaryMime) => BodyType::BinaryMime,
             _ => BodyType::SevenBit,
         };
         details.smtputf8 = envelope.parameters.smtputf8;

@@ -5,7 +5,7 @@
 
 use memchr::memchr3;
 
-use crate::{BodyFacts, Limits, Quirks, received::ReceivedCounter};
+use crate::{BodyFacts, Limits, Quirks, inspect::Inspector};
 
 /// What becomes of a CR or an LF that stands alone in a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,15 +41,7 @@ pub enum BodyFault {
 pub struct Decoder {
     state: DataState,
     bare_newline: BareNewline,
-    refuse_nul: bool,
-    size_max: u64,
-    line_max: usize,
-    received_max: u32,
-    line_len: usize,
-    received: ReceivedCounter,
-    facts: BodyFacts,
-    swallowed: u64,
-    fault: Option<BodyFault>,
+    inspector: Inspector,
 }
 
 /// Where in CRLF "." CRLF the input stands.
@@ -86,31 +78,22 @@ impl Decoder {
         Self {
             state: DataState::LineStart,
             bare_newline: quirks.bare_newline,
-            refuse_nul: quirks.refuse_nul,
-            size_max: limits.message_size,
-            line_max: limits.text_line,
-            received_max: limits.received_fields,
-            line_len: 0,
-            received: ReceivedCounter::new(),
-            facts: BodyFacts::default(),
-            swallowed: 0,
-            fault: None,
+            inspector: Inspector::new(limits, quirks.refuse_nul),
         }
     }
 
     /// What was noticed so far.
     pub fn facts(&self) -> &BodyFacts {
-        &self.facts
-    }
-
-    /// Octets that came so far: those handed out, and those that a run of CRs was shortened by.
-    pub fn octets(&self) -> u64 {
-        self.facts.size + self.swallowed
+        &self.inspector.facts
     }
 
     /// The gravest reason to refuse this body so far, if there is one.
     pub fn fault(&self) -> Option<BodyFault> {
-        self.fault
+        self.inspector.fault()
+    }
+
+    pub(crate) fn inspector(&self) -> &Inspector {
+        &self.inspector
     }
 
     /// Decodes the start of `input`; returns how many octets that used up and what it gave.
@@ -134,7 +117,7 @@ impl Decoder {
                 (DataState::DotCr, _) => self.state = DataState::Cr,
                 (DataState::Cr, b'\n') => {
                     self.state = DataState::LineStart;
-                    self.end_line(2);
+                    self.inspector.end_line(2);
                     return (at + 1, self.hand_out(b"\r\n"));
                 }
                 (DataState::Cr, _) => {
@@ -143,16 +126,16 @@ impl Decoder {
                         // A run of CRs is one line end; the last one is held back.
                         (BareNewline::Normalise, b'\r') => {
                             at += 1;
-                            self.swallow();
+                            self.inspector.swallow();
                         }
                         (BareNewline::Normalise, _) => {
                             self.state = DataState::Text;
-                            self.end_line(2);
+                            self.inspector.end_line(2);
                             return (at, self.hand_out(b"\r\n"));
                         }
                         (BareNewline::Reject | BareNewline::Accept, _) => {
                             self.state = DataState::Text;
-                            self.grow_line(1);
+                            self.inspector.grow_line(1);
                             return (at, self.hand_out(b"\r"));
                         }
                     }
@@ -188,7 +171,7 @@ impl Decoder {
             match (input[found], input.get(at)) {
                 (b'\r', Some(b'\n')) => {
                     at += 1;
-                    self.end_line(at - line_start);
+                    self.inspector.end_line(at - line_start);
                     line_start = at;
                     if matches!(input.get(at), None | Some(b'.')) {
                         self.state = DataState::LineStart;
@@ -196,91 +179,49 @@ impl Decoder {
                     }
                 }
                 (b'\r', next) if next.is_none() || self.bare_newline == BareNewline::Normalise => {
-                    self.grow_line(found - line_start);
+                    self.inspector.grow_line(found - line_start);
                     self.state = DataState::Cr;
                     return (at, &input[start..found]);
                 }
                 (b'\r', _) => self.note_bare_cr(),
                 (b'\n', _) => {
-                    self.facts.bare_lf = true;
+                    self.inspector.facts.bare_lf = true;
                     match self.bare_newline {
                         BareNewline::Accept => {
                             // It ends no line of SMTP, but one of the text, whose length counts.
-                            self.end_line(at - line_start);
+                            self.inspector.end_line(at - line_start);
                             line_start = at;
                         }
-                        BareNewline::Reject => self.refuse(BodyFault::BareNewline),
+                        BareNewline::Reject => self.inspector.refuse(BodyFault::BareNewline),
                         BareNewline::Normalise if found == start => {
-                            self.end_line(2);
+                            self.inspector.end_line(2);
                             return (at, b"\r\n");
                         }
                         BareNewline::Normalise => {
-                            self.grow_line(found - line_start);
+                            self.inspector.grow_line(found - line_start);
                             return (found, &input[start..found]);
                         }
                     }
                 }
                 _ => {
-                    self.facts.nul = true;
-                    if self.refuse_nul {
-                        self.refuse(BodyFault::Nul);
-                    }
+                    self.inspector.note_nul();
                 }
             }
         }
-        self.grow_line(input.len() - line_start);
+        self.inspector.grow_line(input.len() - line_start);
         (input.len(), &input[start..])
     }
 
     fn hand_out<'i>(&mut self, bytes: &'i [u8]) -> Decoded<'i> {
-        self.facts.size += bytes.len() as u64;
-        self.check_size();
-        self.facts.eight_bit = self.facts.eight_bit || !bytes.is_ascii();
-        self.facts.received_fields = self.received.feed(bytes);
-        if self.facts.received_fields > self.received_max {
-            self.refuse(BodyFault::Loop);
-        }
+        self.inspector.hand_out(bytes);
         Decoded::Bytes(bytes)
     }
 
-    /// Drops an octet that came and is not handed out; it counts towards the limits all the same.
-    fn swallow(&mut self) {
-        self.swallowed += 1;
-        self.grow_line(1);
-        self.check_size();
-    }
-
-    fn check_size(&mut self) {
-        if self.octets() > self.size_max {
-            self.refuse(BodyFault::TooBig);
-        }
-    }
-
-    /// Ends a line of which the last `len` octets, CRLF included, were just seen.
-    fn end_line(&mut self, len: usize) {
-        self.grow_line(len);
-        self.facts.longest_line = self.facts.longest_line.max(self.line_len);
-        self.line_len = 0;
-    }
-
-    fn grow_line(&mut self, len: usize) {
-        self.line_len += len;
-        if self.line_len > self.line_max {
-            self.refuse(BodyFault::LineTooLong);
-        }
-    }
-
     fn note_bare_cr(&mut self) {
-        self.facts.bare_cr = true;
+        self.inspector.facts.bare_cr = true;
         if self.bare_newline == BareNewline::Reject {
-            self.refuse(BodyFault::BareNewline);
+            self.inspector.refuse(BodyFault::BareNewline);
         }
-    }
-
-    /// The gravest fault is the one that is told. The first one would depend on how the input was
-    /// cut, since a whole piece is looked at for one fault after the other.
-    fn refuse(&mut self, fault: BodyFault) {
-        self.fault = self.fault.max(Some(fault));
     }
 }
 

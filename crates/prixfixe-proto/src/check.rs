@@ -1,8 +1,8 @@
 //! Whether a command may be carried out: order and limits. Nothing here changes anything.
 
 use crate::{
-    BodyFault, CloseReason, ForwardPath, Limits, MailParameters, Mailbox, RcptParameters, Refusal,
-    ReversePath, Session, TlsMode,
+    BodyFault, BodyType, CloseReason, ForwardPath, Limits, MailParameters, Mailbox, RcptParameters,
+    Refusal, ReversePath, Session, TlsMode,
     address::LOCAL_PART_STRICT_MAX,
     command::{Command, SyntaxError},
     exchange, parameter,
@@ -34,27 +34,29 @@ pub(crate) fn check(session: &Session, command: &Command) -> Result<(), Objectio
     match command {
         Command::Mail(path, parameters) => check_mail(session, path, parameters),
         Command::Rcpt(path, parameters) => check_rcpt(session, path, parameters),
-        Command::Data => in_order(session, Event::Data),
+        Command::Data => check_data(session),
+        Command::Bdat(_) => in_order(session, Event::Chunk),
         Command::Helo(_) | Command::Ehlo(_) => in_order(session, Event::Helo),
         Command::Rset => in_order(session, Event::Rset),
         Command::StartTls => check_starttls(session),
         Command::Auth(message) => exchange::check(session, message),
         Command::Unimplemented | Command::Expn => Err(Objection::Error(NOT_IMPLEMENTED)),
-        // The octets behind it could not be told from commands.
-        Command::Bdat => Err(Objection::Enough(
-            CloseReason::WrongProtocol,
-            NOT_IMPLEMENTED,
-        )),
         Command::Noop | Command::Quit | Command::Vrfy | Command::Help => Ok(()),
     }
 }
 
 /// The reply to a line that is no command.
 pub(crate) fn objection_to(error: SyntaxError) -> Objection {
+    const WRONG_ARGUMENT: Refusal = Refusal::fixed(501, 5, 4, "Wrong argument");
     Objection::Error(match error {
+        // What follows could not be told from commands.
+        SyntaxError::ChunkSize => {
+            let refusal = Refusal::fixed(501, 5, 4, "Wrong size of a chunk, closing");
+            return Objection::Enough(CloseReason::ChunkSize, refusal);
+        }
         SyntaxError::UnknownCommand => Refusal::fixed(500, 5, 2, "Command unknown"),
         SyntaxError::HeloName => Refusal::fixed(501, 5, 4, "Wrong name").plain(),
-        SyntaxError::Argument => Refusal::fixed(501, 5, 4, "Wrong argument"),
+        SyntaxError::Argument | SyntaxError::ChunkEnd(_) => WRONG_ARGUMENT,
         SyntaxError::ReversePath(_) => Refusal::fixed(501, 1, 7, "Malformed sender address"),
         SyntaxError::ForwardPath(_) => Refusal::fixed(501, 1, 3, "Malformed recipient address"),
         SyntaxError::Parameter => Refusal::fixed(501, 5, 4, "Wrong parameter"),
@@ -87,8 +89,17 @@ pub(crate) fn in_order(session: &Session, event: Event) -> Result<(), Objection>
     }
     let text = match session.state {
         State::Greeted => "Say EHLO first",
+        State::Ready if event == Event::Chunk && session.chunk_refused => {
+            // A client that pipelines cannot know yet that an earlier chunk was refused.
+            return Err(Objection::Refused(Refusal::fixed(
+                503,
+                5,
+                1,
+                "A chunk before this one was refused",
+            )));
+        }
         State::Ready => "Say MAIL first",
-        State::Sender if event == Event::Data => {
+        State::Sender if matches!(event, Event::Data | Event::Chunk) => {
             // A client that pipelines cannot know yet that all recipients were refused.
             return Err(Objection::Refused(Refusal::fixed(
                 503,
@@ -100,6 +111,17 @@ pub(crate) fn in_order(session: &Session, event: Event) -> Result<(), Objection>
         _ => "Wrong order of commands",
     };
     Err(Objection::Error(Refusal::fixed(503, 5, 1, text)))
+}
+
+/// A binary body cannot be sent with DATA (RFC 3030 section 3).
+fn check_data(session: &Session) -> Result<(), Objection> {
+    in_order(session, Event::Data)?;
+    let envelope = session.envelope.as_ref();
+    if envelope.and_then(|e| e.parameters.body) == Some(BodyType::BinaryMime) {
+        let refusal = Refusal::fixed(503, 5, 1, "BINARYMIME needs BDAT");
+        return Err(Objection::Error(refusal));
+    }
+    Ok(())
 }
 
 fn check_starttls(session: &Session) -> Result<(), Objection> {

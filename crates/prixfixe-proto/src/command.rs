@@ -2,7 +2,7 @@
 
 use crate::{
     AddressError, AuthMessage, ForwardPath, HeloName, MailParameters, RcptParameters, ReversePath,
-    address, exchange, parameter,
+    address, chunk::Chunk, exchange, parameter,
 };
 
 /// A command with its arguments parsed.
@@ -18,6 +18,8 @@ pub enum Command {
     Rcpt(ForwardPath, RcptParameters),
     /// `DATA`
     Data,
+    /// `BDAT SP chunk-size [SP LAST]` (RFC 3030)
+    Bdat(Chunk),
     /// `RSET`
     Rset,
     /// `NOOP [SP String]`
@@ -36,8 +38,6 @@ pub enum Command {
     Auth(AuthMessage),
     /// A command of the standards that is not offered.
     Unimplemented,
-    /// BDAT, which is not offered: the octets behind it cannot be told from commands.
-    Bdat,
 }
 
 /// Why a line is no command.
@@ -53,6 +53,12 @@ pub enum SyntaxError {
     /// An argument is missing, malformed or too much.
     #[error("wrong argument")]
     Argument,
+    /// The size of BDAT is missing, malformed or above 64 bits.
+    #[error("wrong size of a chunk")]
+    ChunkSize,
+    /// What follows this size of BDAT is not LAST.
+    #[error("wrong argument behind the size of a chunk")]
+    ChunkEnd(u64),
     /// The address of MAIL is malformed.
     #[error("sender: {0}")]
     ReversePath(AddressError),
@@ -99,6 +105,9 @@ const VERBS: &[(&[u8], ParseArgument)] = &[
     (b"MAIL", mail),
     (b"RCPT", rcpt),
     (b"DATA", |argument, _| bare(argument, Command::Data)),
+    (b"BDAT", |argument, _| {
+        Chunk::parse(argument).map(Command::Bdat)
+    }),
     (b"QUIT", |argument, _| bare(argument, Command::Quit)),
     (b"EHLO", |argument, _| {
         helo_name(argument).map(Command::Ehlo)
@@ -113,7 +122,6 @@ const VERBS: &[(&[u8], ParseArgument)] = &[
     (b"HELP", |_, _| Ok(Command::Help)),
     (b"STARTTLS", |argument, _| bare(argument, Command::StartTls)),
     (b"AUTH", |argument, _| auth(argument).map(Command::Auth)),
-    (b"BDAT", |_, _| Ok(Command::Bdat)),
     (b"ETRN", |_, _| Ok(Command::Unimplemented)),
     (b"TURN", |_, _| Ok(Command::Unimplemented)),
     (b"SEND", |_, _| Ok(Command::Unimplemented)),
@@ -258,7 +266,13 @@ mod tests {
             ("noop anything <>", Command::Noop),
             ("help", Command::Help),
             ("vrfy x", Command::Vrfy),
-            ("bdat 5 LAST", Command::Bdat),
+            (
+                "bdat  005 Last ",
+                Command::Bdat(Chunk {
+                    octets: 5,
+                    last: true,
+                }),
+            ),
         ] {
             assert_eq!(verb_of(line), Ok(command), "{line}");
         }
@@ -331,10 +345,19 @@ mod tests {
             ("AUTH  PLAIN", SyntaxError::Argument),
             ("AUTH CRAM-MD5", SyntaxError::Mechanism),
             ("AUTH PLAIN AGEAYg", SyntaxError::Base64),
+            ("MAIL FROM:<a@b> BODY=BINARY", SyntaxError::ParameterValue),
+            ("BDAT", SyntaxError::ChunkSize),
+            ("BDAT LAST", SyntaxError::ChunkSize),
+            ("BDAT -5", SyntaxError::ChunkSize),
+            ("BDAT +5 LAST", SyntaxError::ChunkSize),
+            ("BDAT 5LAST", SyntaxError::ChunkSize),
+            ("BDAT 0x5", SyntaxError::ChunkSize),
+            ("BDAT 18446744073709551616", SyntaxError::ChunkSize),
             (
-                "MAIL FROM:<a@b> BODY=BINARYMIME",
-                SyntaxError::ParameterValue,
+                "BDAT 18446744073709551615 x",
+                SyntaxError::ChunkEnd(u64::MAX),
             ),
+            ("BDAT 7 LAST LAST", SyntaxError::ChunkEnd(7)),
         ] {
             assert_eq!(verb_of(line), Err(error), "{line:?}");
         }
@@ -352,7 +375,7 @@ mod tests {
 
         #[test]
         fn no_argument_panics(
-            verb in "MAIL FROM:|RCPT TO:|EHLO |VRFY |MAIL FROM:<> ENVID=|RCPT TO:<a@b> ORCPT=utf-8;",
+            verb in "MAIL FROM:|RCPT TO:|EHLO |VRFY |BDAT |MAIL FROM:<> ENVID=|RCPT TO:<a@b> ORCPT=utf-8;",
             argument in "[<>@:\",\\\\. \\[\\]a-zA-F0-9=é+{};-]{0,60}",
             optional: bool,
         ) {

@@ -4,14 +4,8 @@ use std::time::Instant;
 
 use crate::{
     CloseReason, Envelope, HeloName, MessageVerdict, QueueId, Recipient, Refusal, ReversePath,
-    Session, Step,
-    check::Objection,
-    command::Command,
-    exchange,
-    greet::greet_extended,
-    reply::write,
-    session::{BodyPhase, Pending},
-    state::Event,
+    Session, Step, bdat, body_phase::BodyPhase, check::Objection, command::Command, exchange,
+    greet::greet_extended, reply::write, session::Pending, state::Event,
 };
 
 /// Carries out a command that was checked. `more` says that input follows it already.
@@ -34,12 +28,13 @@ pub(crate) fn proceed(
         }
         Command::Data => {
             session.facts.pipelining_misuse |= more;
-            session.body = Some(BodyPhase::new(&session.config));
+            session.body = Some(BodyPhase::dotted(&session.config));
             session.deadline = now + session.config.timeouts.body;
             session.go(Event::Data);
             output.extend_from_slice(b"354 End the message with <CR><LF>.<CR><LF>\r\n");
             Some(Step::BodyStart)
         }
+        Command::Bdat(chunk) => bdat::begin(session, chunk, now),
         Command::Helo(name) => ask_helo(session, name, false, more, output, now),
         Command::Ehlo(name) => ask_helo(session, name, true, more, output, now),
         Command::Quit => {
@@ -80,12 +75,12 @@ pub(crate) fn proceed(
             None
         }
         Command::Help => {
-            let reply = b"214 2.0.0 EHLO HELO MAIL RCPT DATA RSET NOOP VRFY HELP QUIT\r\n";
+            let reply = b"214 2.0.0 EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT\r\n";
             idle_reply(session, true, reply, output);
             None
         }
         // `check` refuses these.
-        Command::Expn | Command::Unimplemented | Command::Bdat => None,
+        Command::Expn | Command::Unimplemented => None,
     }
 }
 
@@ -113,6 +108,7 @@ pub(crate) fn accept(session: &mut Session, pending: Pending, output: &mut Vec<u
         Pending::Mail(envelope) => {
             session.envelope = Some(envelope);
             session.facts.idle_commands = 0;
+            session.chunk_refused = false;
             session.go(Event::Mail);
             output.extend_from_slice(b"250 2.1.0 Sender ok\r\n");
         }
@@ -203,6 +199,7 @@ pub(crate) fn close(
         refusal.write_to(output);
     }
     session.body = None;
+    session.discard = None;
     session.closed = Some(reason);
     session.go(Event::Close);
 }

@@ -57,7 +57,7 @@ pub struct RcptParameters {
     pub original_recipient: Option<OriginalRecipient>,
 }
 
-/// The value of `BODY=` (RFC 6152).
+/// The value of `BODY=` (RFC 6152, RFC 3030).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BodyType {
@@ -65,6 +65,8 @@ pub enum BodyType {
     SevenBit,
     /// Any octets in lines.
     EightBitMime,
+    /// Any octets at all, sent with BDAT.
+    BinaryMime,
 }
 
 impl BodyType {
@@ -73,6 +75,7 @@ impl BodyType {
         match self {
             Self::SevenBit => "7BIT",
             Self::EightBitMime => "8BITMIME",
+            Self::BinaryMime => "BINARYMIME",
         }
     }
 }

@@ -14,6 +14,8 @@ pub(crate) fn greet_extended(session: &Session, output: &mut Vec<u8>) {
     offer(format_args!("SIZE {}", config.limits.message_size));
     offer(format_args!("8BITMIME"));
     offer(format_args!("SMTPUTF8"));
+    offer(format_args!("CHUNKING"));
+    offer(format_args!("BINARYMIME"));
     if config.tls == TlsMode::StartTls && !session.secure {
         offer(format_args!("STARTTLS"));
     }

@@ -37,8 +37,11 @@
 
 mod address;
 mod auth;
+mod bdat;
 mod body;
+mod body_phase;
 mod check;
+mod chunk;
 mod command;
 mod config;
 mod domain;
@@ -47,6 +50,7 @@ mod envelope;
 mod exchange;
 mod facts;
 mod greet;
+mod inspect;
 mod line;
 mod parameter;
 mod promises;
@@ -82,5 +86,6 @@ struct ReadmeExamples;
 #[doc(hidden)]
 pub mod fuzzing {
     pub use crate::body::{Decoded, Decoder};
+    pub use crate::chunk::Chunk;
     pub use crate::command::{Command, SyntaxError, parse};
 }

@@ -8,8 +8,11 @@ use crate::{
     AuthMessage, AuthVerdict, CloseReason, Config, DateTime, Envelope, Expiry, HeloName, Mechanism,
     MessageVerdict, Misuse, Progress, Recipient, Refusal, SessionFacts, Stage, Step, TlsMode,
     Verdict,
-    body::{Decoded, Decoder},
-    check, command, effect, exchange,
+    bdat::{self, Discard},
+    body_phase::BodyPhase,
+    check,
+    chunk::Chunk,
+    command, effect, exchange,
     line::{AUTH_LINE_MAX, Framed, Framer},
     state::{Event, State},
 };
@@ -50,6 +53,10 @@ pub struct Session {
     pub(crate) exchange: Option<Mechanism>,
     pub(crate) envelope: Option<Envelope>,
     pub(crate) body: Option<BodyPhase>,
+    /// A chunk that belongs to no body is coming in.
+    pub(crate) discard: Option<Discard>,
+    /// A chunk of a message was refused; others of it may be under way.
+    pub(crate) chunk_refused: bool,
     pub(crate) facts: SessionFacts,
     pub(crate) closed: Option<CloseReason>,
     pub(crate) deadline: Instant,
@@ -66,37 +73,6 @@ pub(crate) enum Pending {
     Mail(Envelope),
     Rcpt(Recipient),
     Message,
-}
-
-/// A body that is coming in.
-#[derive(Debug)]
-pub(crate) struct BodyPhase {
-    decoder: Decoder,
-    /// The body is refused, and the rest of it is drained.
-    refused: bool,
-    /// The answer at its end, if it was the application that refused it.
-    refusal: Option<Refusal>,
-    /// When draining ends, wherever the body is by then.
-    drain_until: Option<Instant>,
-}
-
-impl BodyPhase {
-    pub(crate) fn new(config: &Config) -> Self {
-        let decoder = Decoder::new(&config.limits, &config.quirks);
-        Self {
-            decoder,
-            refused: false,
-            refusal: None,
-            drain_until: None,
-        }
-    }
-
-    /// What a refused body is answered with.
-    fn take_refusal(&mut self) -> Refusal {
-        let fault = self.decoder.fault();
-        let told = self.refusal.take().or(fault.map(check::refusal_of_body));
-        told.unwrap_or_else(Refusal::try_later)
-    }
 }
 
 impl Session {
@@ -120,6 +96,8 @@ impl Session {
             exchange: None,
             envelope: None,
             body: None,
+            discard: None,
+            chunk_refused: false,
             facts: SessionFacts::default(),
             closed: None,
         }
@@ -149,17 +127,17 @@ impl Session {
                     0,
                     Some(Step::Close(self.closed.unwrap_or(CloseReason::Quit))),
                 ),
+                _ if self.discard.is_some() => bdat::discard(self, rest, output, now),
                 State::Greeting => {
                     self.facts.early_talk |= !rest.is_empty();
                     (0, Some(self.ask(Pending::Connect, now)))
                 }
-                State::Body => self.take_body(rest, output, now),
+                State::Body | State::Chunk => self.take_body(rest, output, now),
                 State::Handshake => (0, Some(Step::StartTls)),
                 State::Greeted
                 | State::Ready
                 | State::Sender
                 | State::Recipients
-                | State::Chunk
                 | State::Chunks => self.take_command(rest, output, now),
                 State::Auth => {
                     let framed = self.framer.next_response(rest);
@@ -254,10 +232,7 @@ impl Session {
     pub fn refuse_body(&mut self, refusal: Refusal) -> Result<(), Misuse> {
         match &mut self.body {
             Some(phase) if self.pending.is_none() => {
-                if !phase.refused {
-                    phase.refused = true;
-                    phase.refusal = Some(refusal);
-                }
+                phase.refuse(refusal);
                 Ok(())
             }
             _ => Err(Misuse::NoBody),
@@ -276,8 +251,9 @@ impl Session {
         match self.pending.take() {
             None => {
                 // Whose body was refused hears why, though it has not come to its end.
-                let refusal = match &mut self.body {
-                    Some(phase) if phase.refused => phase.take_refusal(),
+                let refusal = match (&mut self.body, &self.discard) {
+                    (Some(phase), _) if phase.is_refused() => phase.take_refusal(),
+                    (_, Some(discard)) => discard.refusal().clone(),
                     _ => Refusal::fixed(421, 4, 2, "Timeout, closing"),
                 };
                 effect::close(self, CloseReason::Timeout, Some(&refusal), output);
@@ -342,11 +318,17 @@ impl Session {
         output: &mut Vec<u8>,
         now: Instant,
     ) -> (usize, Option<Step<'static>>) {
-        if self.framer.is_at_start() && command::is_of_other_protocol(input) {
+        let at_start = self.framer.is_at_start();
+        if at_start && command::is_of_other_protocol(input) {
             effect::close(self, CloseReason::WrongProtocol, None, output);
             return (0, None);
         }
-        let (used, line) = match self.framer.next(input) {
+        let framed = self.framer.next(input);
+        if at_start && bdat::size_is_lost(&framed, input) {
+            bdat::lose(self, output);
+            return (0, None);
+        }
+        let (used, line) = match framed {
             Framed::Line(used, line) => (used, line),
             Framed::Incomplete(used) => return (used, Some(Step::NeedInput)),
             Framed::TooLong(used) => {
@@ -362,61 +344,25 @@ impl Session {
             }
         };
         self.deadline = now + self.config.timeouts.command;
-        let checked = command::parse(line, self.config.quirks.missing_brackets)
+        let parsed = command::parse(line, self.config.quirks.missing_brackets);
+        if self.state == State::Chunks && bdat::gives_up(self, &parsed) {
+            // The line is taken once more, when the body is gone.
+            return (0, bdat::abort(self));
+        }
+        let chunk = Chunk::behind(&parsed);
+        let checked = parsed
             .map_err(check::objection_to)
             .and_then(|command| check::check(self, &command).map(|()| command));
-        let step = match checked {
-            Ok(command) => effect::proceed(self, command, used < input.len(), output, now),
-            Err(objection) => {
+        let step = match (checked, chunk) {
+            (Ok(command), _) => effect::proceed(self, command, used < input.len(), output, now),
+            (Err(objection), Some(chunk)) => {
+                // What is refused is consumed all the same.
+                bdat::refuse(self, chunk, objection, now);
+                None
+            }
+            (Err(objection), None) => {
                 effect::object(self, &objection, output);
                 None
-            }
-        };
-        (used, step)
-    }
-
-    fn take_body<'i>(
-        &mut self,
-        input: &'i [u8],
-        output: &mut Vec<u8>,
-        now: Instant,
-    ) -> (usize, Option<Step<'i>>) {
-        let Some(phase) = &mut self.body else {
-            // A body phase begins and ends with its state.
-            self.go(Event::BodyEnd);
-            return (0, None);
-        };
-        let limits = &self.config.limits;
-        if phase.decoder.octets() > limits.message_size.saturating_add(limits.drain) {
-            let refusal = phase.take_refusal();
-            effect::close(self, CloseReason::EndlessBody, Some(&refusal), output);
-            return (0, None);
-        }
-        let (used, decoded) = phase.decoder.decode(input);
-        if phase.refused {
-            // What is refused is read on for the client's sake, and no longer than for a block.
-            let end = now + self.config.timeouts.body;
-            self.deadline = *phase.drain_until.get_or_insert(end);
-        } else if used > 0 {
-            self.deadline = now + self.config.timeouts.body;
-        }
-        if let (false, Some(fault)) = (phase.refused, phase.decoder.fault()) {
-            phase.refused = true;
-            return (used, Some(Step::BodyRefused(fault)));
-        }
-        let step = match (decoded, phase.refused) {
-            (Decoded::NeedInput, _) => Some(Step::NeedInput),
-            (Decoded::Bytes(bytes), false) => Some(Step::Body(bytes)),
-            (Decoded::Bytes(_), true) => None,
-            (Decoded::End, true) => {
-                let refused = MessageVerdict::Refuse(phase.take_refusal());
-                self.deadline = now + self.config.timeouts.command;
-                effect::end_message(self, &refused, output);
-                None
-            }
-            (Decoded::End, false) => {
-                self.ask(Pending::Message, now);
-                Some(Step::BodyEnd)
             }
         };
         (used, step)

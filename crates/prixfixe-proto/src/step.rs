@@ -23,7 +23,7 @@ pub enum Step<'i> {
     Ask(Stage),
     /// A question is open and nothing can be done before its answer.
     Waiting,
-    /// A message begins; the output invites its body.
+    /// A message begins; where it is sent with DATA, the output invites its body.
     BodyStart,
     /// Octets of the body, dot-stuffing undone; never empty, even where nothing is consumed: they
     /// may have been held back before.

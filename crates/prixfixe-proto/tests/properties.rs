@@ -39,6 +39,16 @@ fn words() -> impl Strategy<Value = Vec<u8>> {
         b"d3Jvbmc=\r\n",
         b"bGF0ZXI=\r\n",
         b"*\r\n",
+        b"BDAT 0\r\n",
+        b"BDAT 0 LAST\r\n",
+        b"BDAT 9\r\n",
+        b"BDAT 9 LAST\r\n",
+        b"bdat 61\r\n",
+        b"BDAT 4294967296 LAST\r\n",
+        b"BDAT 18446744073709551615\r\n",
+        b"BDAT -1\r\n",
+        b"BDAT 3 LST\r\n",
+        b"MAIL FROM:<a@example.org> BODY=BINARYMIME\r\n",
         b"GET / HTTP/1.1\r\n",
         b"\x16\x03\x01",
         b"Received: x\r\n",
@@ -53,13 +63,27 @@ fn words() -> impl Strategy<Value = Vec<u8>> {
         b"\0",
     ];
     let transaction = b"MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n";
+    let envelope = b"MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.com>\r\n";
     prop_oneof![
         12 => prop::sample::select(fixed.to_vec()).prop_map(<[u8]>::to_vec),
         4 => Just(transaction.to_vec()),
+        2 => Just(envelope.to_vec()),
+        4 => chunk(),
         2 => prop::collection::vec(prop::sample::select(b"\r\n.x\0".to_vec()), 0..12),
         1 => prop::collection::vec(any::<u8>(), 0..40),
         1 => (1..700_usize).prop_map(|length| vec![b'x'; length]),
     ]
+}
+
+/// A chunk with what it announces.
+fn chunk() -> impl Strategy<Value = Vec<u8>> {
+    let octets = prop::sample::select(b"\r\n.x\0\xe9".to_vec());
+    (prop::collection::vec(octets, 0..30), any::<bool>()).prop_map(|(octets, last)| {
+        let last = if last { " LAST" } else { "" };
+        let mut sent = format!("BDAT {}{last}\r\n", octets.len()).into_bytes();
+        sent.extend(octets);
+        sent
+    })
 }
 
 /// A conversation that usually gets as far as a body.

@@ -39,6 +39,9 @@ pub enum BodyError {
     /// The client went away, was too slow, or the server is stopping.
     #[error("the client is gone")]
     Lost,
+    /// The client gave it up between two chunks, or did there what ends a session.
+    #[error("the client gave the body up")]
+    Aborted,
 }
 
 /// For handlers that pass the error on with `?`; what is answered then goes nowhere.
@@ -54,6 +57,7 @@ pub(crate) enum BodyState {
     Open,
     Ended,
     Refused(BodyFault),
+    Aborted,
     Lost(Lost),
 }
 
@@ -75,6 +79,7 @@ enum Next {
     NeedInput,
     Flush,
     Refused(BodyFault),
+    Aborted,
     Unexpected,
 }
 
@@ -99,6 +104,7 @@ impl<'c> Body<'c> {
             BodyState::Open => {}
             BodyState::Ended => return Ok(None),
             BodyState::Refused(fault) => return Err(BodyError::Refused(fault)),
+            BodyState::Aborted => return Err(BodyError::Aborted),
             BodyState::Lost(_) => return Err(BodyError::Lost),
         }
         Ok(match self.next_piece().await? {
@@ -129,9 +135,15 @@ impl<'c> Body<'c> {
             .unwrap_or_default()
     }
 
-    /// What becomes of a CR or LF that stands alone on this listener.
+    /// What becomes of a CR or LF that stands alone in it: what the listener's setting says, and
+    /// in chunks (BDAT), where it ends nothing, it is kept.
     pub fn bare_newline(&self) -> BareNewline {
-        self.channel.session.config().quirks.bare_newline
+        let session = &self.channel.session;
+        if session.body_is_chunked() {
+            BareNewline::Accept
+        } else {
+            session.config().quirks.bare_newline
+        }
     }
 
     /// The point of no return of this message, for a handler that has one.
@@ -166,6 +178,10 @@ impl<'c> Body<'c> {
                     self.state = BodyState::Refused(fault);
                     return Err(BodyError::Refused(fault));
                 }
+                Next::Aborted => {
+                    self.state = BodyState::Aborted;
+                    return Err(BodyError::Aborted);
+                }
                 Next::Unexpected => {
                     // The session is in its body until it says otherwise.
                     self.state = BodyState::Lost(Lost::Disconnected);
@@ -196,12 +212,9 @@ impl<'c> Body<'c> {
             Step::NeedInput => Next::NeedInput,
             Step::Flush => Next::Flush,
             Step::BodyRefused(fault) => Next::Refused(fault),
-            Step::Ask(_)
-            | Step::Waiting
-            | Step::BodyStart
-            | Step::BodyAborted
-            | Step::StartTls
-            | Step::Close(_) => Next::Unexpected,
+            // A session that is over says so again, to whoever ends the connection.
+            Step::BodyAborted | Step::Close(_) => Next::Aborted,
+            Step::Ask(_) | Step::Waiting | Step::BodyStart | Step::StartTls => Next::Unexpected,
         };
         self.channel.wire.consume(consumed);
         next

@@ -382,9 +382,12 @@ impl Channel {
         .await
     }
 
-    /// Invites a body: writes the 354, and from now on waits for no block yet.
+    /// Invites a body: writes the 354, if its client waits for that, and from now on waits for no
+    /// block yet.
     pub(crate) async fn invite_body(&mut self) -> Result<(), Lost> {
-        self.flush().await?;
+        if !self.session.body_is_chunked() {
+            self.flush().await?;
+        }
         self.block_deadline = None;
         Ok(())
     }

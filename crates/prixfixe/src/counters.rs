@@ -47,7 +47,7 @@ pub struct Totals {
     pub refused: u64,
     /// Bodies that the receiver itself refused.
     pub bodies_refused: u64,
-    /// Bodies whose client went away.
+    /// Bodies whose client went away or gave them up.
     pub bodies_lost: u64,
     /// Times that the handler gave no verdict.
     pub handler_failures: u64,

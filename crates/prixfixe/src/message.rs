@@ -34,7 +34,7 @@ pub(crate) async fn receive<H: Handler>(connection: &mut Connection<'_, H>) -> R
     let from = from.as_deref();
     let peer = client.peer.map(tracing::field::display);
     let limit = channel.session.config().timeouts.message_verdict;
-    // The client waits for the 354; the handler may have slow work before its first chunk.
+    // A client of DATA waits for the 354; the handler may have slow work before its first chunk.
     channel.invite_body().await?;
     let (patience, commit_point) = (Patience::new(start), OnceLock::new());
     let mut body = Body::new(channel, &patience, &commit_point);
@@ -95,6 +95,10 @@ pub(crate) async fn receive<H: Handler>(connection: &mut Connection<'_, H>) -> R
                 observer.observe(&Event::Refused { stage, code });
             }
         }
+        Ok(Outcome::Aborted) => {
+            tracing::info!(%session, peer, from, recipients, "body given up by the client");
+            observer.observe(&Event::BodyLost);
+        }
         Ok(Outcome::BodyRefused(fault)) => {
             tracing::info!(%session, peer, ?fault, from, recipients, size, "body refused");
             observer.observe(&Event::BodyRefused { fault });
@@ -114,6 +118,8 @@ enum Outcome {
     Refused(u16),
     /// By the session.
     BodyRefused(BodyFault),
+    /// By nobody: the client gave it up.
+    Aborted,
 }
 
 /// Tells the session what became of the message whose body is in this state.
@@ -124,6 +130,7 @@ fn conclude(
 ) -> Result<Outcome, Lost> {
     let outcome = match (state, verdict) {
         (BodyState::Lost(lost), _) => return Err(lost),
+        (BodyState::Aborted, _) => Outcome::Aborted,
         (BodyState::Refused(fault), _) => Outcome::BodyRefused(fault),
         (BodyState::Ended, verdict) => {
             let (_, output) = channel.wire.split();

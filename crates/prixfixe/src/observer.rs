@@ -69,7 +69,7 @@ pub enum Event {
         /// Why.
         fault: BodyFault,
     },
-    /// A client went away or was cut off inside of a body.
+    /// A client went away or was cut off inside of a body, or gave it up between two chunks.
     BodyLost,
     /// A message was accepted; its 250 is about to be written.
     MessageAccepted {

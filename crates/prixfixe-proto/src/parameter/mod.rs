@@ -124,7 +124,12 @@ fn size(value: Option<&str>) -> Result<u64, SyntaxError> {
 
 fn body_type(value: Option<&str>) -> Result<BodyType, SyntaxError> {
     let value = value.ok_or(SyntaxError::Parameter)?;
-    [BodyType::SevenBit, BodyType::EightBitMime]
+    let known = [
+        BodyType::SevenBit,
+        BodyType::EightBitMime,
+        BodyType::BinaryMime,
+    ];
+    known
         .into_iter()
         .find(|body| body.as_str().eq_ignore_ascii_case(value))
         .ok_or(SyntaxError::ParameterValue)
@@ -186,7 +191,7 @@ mod tests {
             ("SMTPUTF8=1", SyntaxError::Parameter),
             ("SMTPUTF8 SMTPUTF8", SyntaxError::Parameter),
             ("BODY=7BIT BODY=7BIT", SyntaxError::Parameter),
-            ("BODY=BINARYMIME", SyntaxError::ParameterValue),
+            ("BODY=BINARY", SyntaxError::ParameterValue),
             ("=1", SyntaxError::Parameter),
             ("-X", SyntaxError::Parameter),
             ("X=a=b", SyntaxError::Parameter),

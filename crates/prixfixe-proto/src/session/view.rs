@@ -1,7 +1,10 @@
 //! What a driver can see of a session.
 
 use super::{Pending, Session};
-use crate::{BodyFacts, Config, Envelope, HeloName, Question, SessionFacts};
+use crate::{
+    BodyFacts, Config, Envelope, HeloName, Question, SessionFacts, body_phase::BodyPhase,
+    state::State,
+};
 
 impl Session {
     /// Whether a transaction is under way: a sender was accepted or is being asked about.
@@ -11,9 +14,16 @@ impl Session {
             || matches!(self.pending, Some(Pending::Mail(_)))
     }
 
-    /// Whether the client is inside of a body that is not refused yet.
+    /// Whether octets of a body are due, and the body is not refused yet. Between two chunks a
+    /// command is due.
     pub fn in_body(&self) -> bool {
-        self.body.as_ref().is_some_and(|phase| !phase.refused)
+        matches!(self.state, State::Body | State::Chunk)
+            && self.body.as_ref().is_some_and(|phase| !phase.is_refused())
+    }
+
+    /// Whether the body comes in chunks (BDAT), and its client waits for no invitation.
+    pub fn body_is_chunked(&self) -> bool {
+        self.body.as_ref().is_some_and(BodyPhase::is_chunked)
     }
 
     /// The question that waits for an answer.
@@ -74,6 +84,6 @@ impl Session {
 
     /// What was noticed about the body that is coming in or waits for its verdict.
     pub fn body_facts(&self) -> Option<&BodyFacts> {
-        self.body.as_ref().map(|phase| phase.decoder.facts())
+        self.body.as_ref().map(|phase| &phase.inspector().facts)
     }
 }

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Instant};
 mod shown;
 
 use prixfixe_proto::{
-    AuthMessage, AuthVerdict, CloseReason, Config, DateTime, Mechanism, MessageVerdict, Question,
-    QueueId, Refusal, Session, Stage, Step, Verdict,
+    AuthMessage, AuthVerdict, BodyFacts, CloseReason, Config, DateTime, Mechanism, MessageVerdict,
+    Question, QueueId, Refusal, Session, Stage, Step, Verdict,
 };
 
 /// What a session came to.
@@ -23,6 +23,7 @@ pub(crate) struct Accepted {
     /// `<sender> to <recipient> <recipient>`
     pub(crate) envelope: String,
     pub(crate) body: Vec<u8>,
+    pub(crate) facts: BodyFacts,
 }
 
 /// The application: a refusal for a question such as `RCPT <no@example.com>`, or none.
@@ -162,6 +163,7 @@ impl<'a> Driver<'a> {
             self.outcome.messages.push(Accepted {
                 envelope: std::mem::take(&mut self.envelope),
                 body: std::mem::take(&mut self.body),
+                facts: self.session.body_facts().copied().unwrap_or_default(),
             });
             MessageVerdict::Accept(queue_id(self.outcome.messages.len()))
         };

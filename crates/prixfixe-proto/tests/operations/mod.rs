@@ -222,7 +222,9 @@ impl Run {
             );
             let starts = matches!(step, Step::BodyStart);
             let refused = matches!(step, Step::BodyRefused(_));
-            let moved = consumed + body > 0 || !output.is_empty() || paused || starts || refused;
+            let aborted = matches!(step, Step::BodyAborted);
+            let over = refused || aborted;
+            let moved = consumed + body > 0 || !output.is_empty() || paused || starts || over;
             assert!(moved, "neither progress nor a pause: {step:?}");
             match step {
                 Step::NeedInput => {
@@ -238,7 +240,7 @@ impl Run {
                 | Step::BodyAborted
                 | Step::StartTls => {}
             }
-            if let Step::BodyEnd = step {
+            if matches!(step, Step::BodyEnd | Step::BodyAborted) {
                 assert!(self.body.is_some(), "a body ends that is not handed out");
             }
             let closed = match step {
@@ -247,7 +249,7 @@ impl Run {
             };
             self.input.drain(..consumed);
             self.check_output(&output, GROWTH_MAX * consumed + REPLY_MAX);
-            self.note_body(starts, body, refused || closed.is_some());
+            self.note_body(starts, body, over || closed.is_some());
             self.closed = self.closed.or(closed);
             if paused {
                 break;
