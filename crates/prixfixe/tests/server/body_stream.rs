@@ -174,6 +174,29 @@ async fn dropping_the_wait_for_a_chunk_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn dropping_the_wait_between_chunks_of_bdat_loses_nothing() {
+    let (server, handler) = (Server::new(settings()), Arc::new(Impatient::default()));
+    let mut client = connect(&server, &handler);
+    client.greet().await.unwrap();
+    client.write(&OPEN[..OPEN.len() - 6]).await.unwrap();
+    let text = text(5_000);
+    let mut sent = Vec::new();
+    for chunk in text.as_bytes().chunks(517) {
+        sent.extend(format!("BDAT {}\r\n", chunk.len()).into_bytes());
+        sent.extend_from_slice(chunk);
+    }
+    sent.extend_from_slice(b"BDAT 0 LAST\r\n");
+    for piece in sent.chunks(113) {
+        client.write(piece).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    for _ in 0..text.len().div_ceil(517) + 3 {
+        assert_eq!(client.reply().await.unwrap().code, 250);
+    }
+    assert_eq!(handler.0.kept(), [text.as_bytes()]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn dropping_the_wait_for_a_chunk_does_not_extend_the_time_of_the_client() {
     let (server, handler) = (Server::new(settings()), Arc::new(Impatient::default()));
     let start = tokio::time::Instant::now();

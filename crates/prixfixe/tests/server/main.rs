@@ -9,6 +9,7 @@
 mod body_ends;
 mod body_stream;
 mod capacity;
+mod chunks;
 mod client_timeouts;
 mod counts;
 mod descriptors;
