@@ -34,7 +34,12 @@ pub(crate) fn trace(
         None => write!(before, " (local socket)"),
     };
     let protocol = client.protocol(envelope);
-    let _ = write!(before, "\r\n\tby {domain} with {protocol} id ");
+    let _ = write!(before, "\r\n\tby {domain} with {protocol}");
+    if let Some(tls) = &client.tls {
+        // Both are names from a fixed list.
+        let _ = write!(before, " ({} {})", tls.version.as_str(), tls.cipher_suite);
+    }
+    before.push_str(" id ");
     let mut after = String::with_capacity(TRACE_LEN);
     if let [recipient] = envelope.recipients.as_slice() {
         // With several, one would be told of the others (RFC 5321 section 7.6).

@@ -75,8 +75,14 @@ pub(crate) async fn serve<H: Handler>(
     };
     let end = connection.converse().await.unwrap_or_else(SessionEnd::from);
     let Connection {
-        client, channel, ..
+        client,
+        mut channel,
+        ..
     } = connection;
+    if end == SessionEnd::Disconnected {
+        // Who ended its side in order waits for the server's end.
+        say_goodbye(&mut channel.wire, &mut channel.timer).await;
+    }
     log_end(&client, channel.session.facts(), end);
     observer.observe(&Event::SessionEnded {
         end,

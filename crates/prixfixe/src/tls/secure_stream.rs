@@ -95,6 +95,13 @@ impl SecureStream {
     ) -> Poll<io::Result<usize>> {
         let mut buffer = ReadBuf::new(buffer);
         let polled = Pin::new(&mut self.stream).poll_read(cx, &mut buffer);
+        if polled.is_pending() && self.stream.get_ref().1.wants_write() {
+            // What was read may be a question to TLS itself, a refused renegotiation for
+            // instance, and its client waits for the answer before it says more.
+            if let Poll::Ready(Err(error)) = self.poll_flush(cx) {
+                return Poll::Ready(Err(error));
+            }
+        }
         polled.map_ok(|()| buffer.filled().len())
     }
 

@@ -7,4 +7,12 @@
 )]
 
 mod agreement;
+mod certificate_forms;
+mod client_certificates;
+mod deadlines;
+mod openssl;
+mod pieces;
+mod replacing;
 mod scene;
+mod starttls;
+mod teardown;

@@ -154,6 +154,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
     }
 }
 
+impl<S: AsyncRead + AsyncWrite + Unpin> Talk<TlsStream<S>> {
+    /// The client's side of the TLS connection.
+    pub(crate) fn connection(&self) -> &rustls::ClientConnection {
+        self.0.get_ref().get_ref().1
+    }
+
+    /// The certificate that the server showed.
+    pub(crate) fn shown(&self) -> Vec<u8> {
+        self.connection().peer_certificates().unwrap()[0].to_vec()
+    }
+}
+
+/// Waits until so many sessions have ended.
+pub(crate) async fn sessions_ended(server: &TestServer, sessions: u64) {
+    while server.totals().sessions_ended < sessions {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(server.totals().sessions_ended, sessions);
+}
+
 /// A test that hangs fails, however slow the machine is.
 pub(crate) async fn watchdog<T>(test: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(120), test)
