@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use zeroize::Zeroize as _;
 
 /// Whether and how clients log in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuthPolicy {
     /// Whether they can or must.
@@ -13,8 +13,18 @@ pub struct AuthPolicy {
     /// AUTH is offered also on a connection that is not encrypted, where a password could be
     /// read. Default: no.
     pub without_tls: bool,
-    /// What is offered, as far as the connection allows it.
+    /// What is offered, as far as the connection allows it. Default: all.
     pub mechanisms: Mechanisms,
+}
+
+impl Default for AuthPolicy {
+    fn default() -> Self {
+        Self {
+            demand: AuthDemand::default(),
+            without_tls: false,
+            mechanisms: Mechanisms::ALL,
+        }
+    }
 }
 
 /// Whether clients log in.
@@ -99,6 +109,9 @@ impl FromStr for Mechanism {
 pub struct Mechanisms(u8);
 
 impl Mechanisms {
+    /// All mechanisms.
+    pub const ALL: Self = Self::of(&Mechanism::ALL);
+
     /// The mechanisms that need a password.
     pub const PASSWORD: Self = Self::of(&[
         Mechanism::ScramSha256Plus,

@@ -17,6 +17,15 @@ use crate::{
     state::Event,
 };
 
+/// An exchange under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exchange {
+    /// The client's next response counts.
+    Open(Mechanism),
+    /// It has failed, and the client was told why; it may only say that it has heard.
+    Lost,
+}
+
 /// What a client may choose from, now: nothing where passwords would travel in plain text, and
 /// nothing once it has logged in.
 pub(crate) fn offered(session: &Session) -> Mechanisms {
@@ -86,7 +95,7 @@ pub(crate) fn begin(
         return None;
     }
     session.go(Event::Auth);
-    session.exchange = Some(message.mechanism);
+    session.exchange = Some(Exchange::Open(message.mechanism));
     Some(session.ask(Pending::Auth(message), now))
 }
 
@@ -122,13 +131,18 @@ fn take_response(
     output: &mut Vec<u8>,
     now: Instant,
 ) -> Option<Step<'static>> {
+    if session.exchange == Some(Exchange::Lost) {
+        end(session);
+        count_failure(session, &Refusal::authentication_failed(), output);
+        return None;
+    }
     if line == b"*" {
         end(session);
         Refusal::fixed(501, 7, 0, "Authentication cancelled").write_to(output);
         return None;
     }
     match (session.exchange, decode(line)) {
-        (Some(mechanism), Some(response)) => {
+        (Some(Exchange::Open(mechanism)), Some(response)) => {
             let message = AuthMessage {
                 mechanism,
                 response: Some(response),
@@ -146,8 +160,10 @@ fn take_response(
 /// Goes on with an exchange, or ends it.
 pub(crate) fn go_on(session: &mut Session, verdict: AuthVerdict, output: &mut Vec<u8>) {
     match verdict {
-        AuthVerdict::Challenge(challenge) => {
-            write(output, format_args!("334 {}", BASE64.encode(challenge)));
+        AuthVerdict::Challenge(text) => challenge(&text, output),
+        AuthVerdict::Explain(text) => {
+            session.exchange = Some(Exchange::Lost);
+            challenge(&text, output);
         }
         AuthVerdict::Success => {
             end(session);
@@ -162,6 +178,10 @@ pub(crate) fn go_on(session: &mut Session, verdict: AuthVerdict, output: &mut Ve
             count_failure(session, &refusal, output);
         }
     }
+}
+
+fn challenge(text: &[u8], output: &mut Vec<u8>) {
+    write(output, format_args!("334 {}", BASE64.encode(text)));
 }
 
 fn count_failure(session: &mut Session, refusal: &Refusal, output: &mut Vec<u8>) {

@@ -5,14 +5,15 @@ mod view;
 use std::{sync::Arc, time::Instant};
 
 use crate::{
-    AuthMessage, AuthVerdict, CloseReason, Config, DateTime, Envelope, Expiry, HeloName, Mechanism,
+    AuthMessage, AuthVerdict, CloseReason, Config, DateTime, Envelope, Expiry, HeloName,
     MessageVerdict, Misuse, Progress, Recipient, Refusal, SessionFacts, Stage, Step, TlsMode,
     Verdict,
     bdat::{self, Discard},
     body_phase::BodyPhase,
     check,
     chunk::Chunk,
-    command, effect, exchange,
+    command, effect,
+    exchange::{self, Exchange},
     line::{AUTH_LINE_MAX, Framed, Framer},
     state::{Event, State},
 };
@@ -49,8 +50,8 @@ pub struct Session {
     pub(crate) secure: bool,
     /// The client has logged in.
     pub(crate) authenticated: bool,
-    /// The mechanism of the AUTH exchange under way.
-    pub(crate) exchange: Option<Mechanism>,
+    /// The AUTH exchange under way.
+    pub(crate) exchange: Option<Exchange>,
     pub(crate) envelope: Option<Envelope>,
     pub(crate) body: Option<BodyPhase>,
     /// A chunk that belongs to no body is coming in.

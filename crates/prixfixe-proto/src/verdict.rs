@@ -37,6 +37,10 @@ pub enum MessageVerdict {
 pub enum AuthVerdict {
     /// The exchange goes on with this challenge, which the session encodes.
     Challenge(Vec<u8>),
+    /// The login has failed, and the mechanism says why in one last challenge. Whatever the client
+    /// answers is refused as after [`Refuse`](Self::Refuse) with
+    /// [`Refusal::authentication_failed`], and nobody is asked about it.
+    Explain(Vec<u8>),
     /// The client is who it says.
     Success,
     /// It is not, or cannot be asked; counted as a failed login unless it is temporary.

@@ -38,6 +38,7 @@ fn words() -> impl Strategy<Value = Vec<u8>> {
         b"cmlnaHQ=\r\n",
         b"d3Jvbmc=\r\n",
         b"bGF0ZXI=\r\n",
+        b"d2h5\r\n",
         b"*\r\n",
         b"BDAT 0\r\n",
         b"BDAT 0 LAST\r\n",

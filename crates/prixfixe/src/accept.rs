@@ -89,6 +89,7 @@ pub(crate) fn take_on<H: Handler>(
         connected_at: SystemTime::now(),
         helo: None,
         extended: false,
+        identity: None,
         facts: SessionFacts::default(),
         tls: None,
     };

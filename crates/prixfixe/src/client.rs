@@ -9,7 +9,7 @@ use std::{
 
 use prixfixe_proto::{Envelope, HeloName, SessionFacts};
 
-use crate::tls::TlsFacts;
+use crate::{Identity, tls::TlsFacts};
 
 /// The client of a session.
 #[derive(Debug, Clone)]
@@ -30,6 +30,8 @@ pub struct Client {
     pub helo: Option<HeloName>,
     /// It said EHLO.
     pub extended: bool,
+    /// Who has logged in; nothing without AUTH.
+    pub identity: Option<Identity>,
     /// What was noticed about the session so far.
     pub facts: SessionFacts,
     /// What was agreed in the handshake; nothing in the clear.
@@ -39,10 +41,16 @@ pub struct Client {
 impl Client {
     /// The protocol keyword for a `Received:` field (RFC 3848, RFC 6531 section 4.3).
     pub fn protocol(&self, envelope: &Envelope) -> &'static str {
-        match (self.extended, envelope.parameters.smtputf8) {
-            (false, _) => "SMTP",
-            (true, false) => "ESMTP",
-            (true, true) => "UTF8SMTP",
+        match (
+            self.extended,
+            envelope.parameters.smtputf8,
+            self.identity.is_some(),
+        ) {
+            (false, ..) => "SMTP",
+            (true, false, false) => "ESMTP",
+            (true, false, true) => "ESMTPA",
+            (true, true, false) => "UTF8SMTP",
+            (true, true, true) => "UTF8SMTPA",
         }
     }
 }

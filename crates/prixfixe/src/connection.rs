@@ -15,7 +15,9 @@ use prixfixe_proto::{
 };
 
 use crate::{
-    Client, Event, Handler, Observer, SessionEnd, Settings, message,
+    Client, Event, Handler, Observer, SessionEnd, Settings,
+    auth::{Exchange, Logins},
+    message,
     server::Shared,
     shutdown::{Phase, StopSignal},
     stream::Stream,
@@ -69,9 +71,12 @@ pub(crate) async fn serve<H: Handler>(
         handler,
         settings,
         observer,
+        logins: &shared.logins,
+        exempt: shared.settings.is_exempt(client.peer),
         client,
         channel,
         verdict,
+        exchange: None,
     };
     let end = connection.converse().await.unwrap_or_else(SessionEnd::from);
     let Connection {
@@ -120,9 +125,14 @@ pub(crate) struct Connection<'h, H> {
     pub(crate) handler: &'h H,
     pub(crate) settings: &'h Settings,
     pub(crate) observer: &'h dyn Observer,
+    pub(crate) logins: &'h Logins,
+    /// The limits for one client do not apply to this one.
+    pub(crate) exempt: bool,
     pub(crate) client: Client,
     pub(crate) channel: Channel,
     pub(crate) verdict: Supervision,
+    /// The login under way.
+    pub(crate) exchange: Option<Box<Exchange>>,
 }
 
 /// What bounds the patience with a handler; apart from the channel, which the handler may hold.
@@ -179,12 +189,19 @@ impl<H: Handler> Connection<'_, H> {
         loop {
             match self.step() {
                 Next::NeedInput => {
+                    if !self.channel.session.in_exchange() {
+                        self.exchange = None;
+                    }
                     let read = self.channel.exchange().await;
                     read.or_else(|lost| self.take_leave(lost))?;
                 }
                 Next::Flush => self.channel.flush().await?,
                 Next::Ask(stage) => {
-                    self.ask(stage).await;
+                    match stage {
+                        // Boxed, so that a connection has no room for it all its life.
+                        Stage::Auth => Box::pin(self.ask_auth()).await,
+                        _ => self.ask(stage).await,
+                    }
                     // The session looks at what waits only behind commands that ask nothing.
                     let Channel { wire, session, .. } = &self.channel;
                     if wire.output.len() >= session.config().limits.reply_buffer {
@@ -238,6 +255,9 @@ impl<H: Handler> Connection<'_, H> {
             Step::Waiting => Next::Stuck,
         };
         self.channel.wire.consume(consumed);
+        if matches!(next, Next::Ask(Stage::Auth)) {
+            self.channel.wire.erase_consumed(consumed);
+        }
         next
     }
 
@@ -259,6 +279,7 @@ impl<H: Handler> Connection<'_, H> {
                     debug_assert_eq!(secured, Ok(()), "the session asked for it");
                     self.client.helo = None;
                     self.client.extended = false;
+                    self.client.identity = None;
                     return None;
                 }
                 Err(failure) => SessionEnd::HandshakeFailed(failure),

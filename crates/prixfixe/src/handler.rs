@@ -4,7 +4,7 @@ use std::future::{Future, ready};
 
 use prixfixe_proto::{Envelope, ForwardPath, HeloName, MessageVerdict, Promises, Refusal, Verdict};
 
-use crate::{Body, Client};
+use crate::{Body, Client, Identity};
 
 /// Decides about connections, senders, recipients and messages.
 ///
@@ -32,6 +32,13 @@ pub trait Handler: Send + Sync + 'static {
     /// May it go by this name?
     fn helo(&self, client: &Client, name: &HeloName) -> impl Future<Output = Verdict> + Send {
         let _ = (client, name);
+        ready(Verdict::Accept)
+    }
+
+    /// May this user log in? Asked when the password or token was found to be theirs. A refusal is
+    /// the answer to AUTH, and counted as a failed login unless it is temporary.
+    fn auth(&self, client: &Client, identity: &Identity) -> impl Future<Output = Verdict> + Send {
+        let _ = (client, identity);
         ready(Verdict::Accept)
     }
 
@@ -100,6 +107,10 @@ impl<H: Handler> Handler for std::sync::Arc<H> {
 
     fn helo(&self, client: &Client, name: &HeloName) -> impl Future<Output = Verdict> + Send {
         H::helo(self, client, name)
+    }
+
+    fn auth(&self, client: &Client, identity: &Identity) -> impl Future<Output = Verdict> + Send {
+        H::auth(self, client, identity)
     }
 
     fn mail(&self, client: &Client, envelope: &Envelope) -> impl Future<Output = Verdict> + Send {

@@ -36,6 +36,7 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+pub mod auth;
 mod body;
 mod client;
 mod commit_point;
@@ -63,6 +64,7 @@ pub mod tls;
 mod transport;
 mod wire;
 
+pub use auth::{AuthFailure, Identity, PasswordFile, Secret, Verifier};
 pub use body::{Body, BodyError};
 pub use client::{Client, SessionId};
 pub use commit_point::CommitPoint;

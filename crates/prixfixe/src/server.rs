@@ -8,12 +8,13 @@ use std::{
     time::SystemTime,
 };
 
-use prixfixe_proto::{Config, Domain, TlsMode};
+use prixfixe_proto::{AuthDemand, Config, Domain, Mechanisms, TlsMode};
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
     Handler, ListenerSettings, Settings, ShutdownHandle,
     accept::accept_loop,
+    auth::Logins,
     listener::{BACKLOG, Listener, ListenerSocket},
     session_config::SessionConfig,
     shutdown::Shutdown,
@@ -66,6 +67,10 @@ pub enum ListenError {
         /// Why.
         source: io::Error,
     },
+    /// The clients of a listener can or must log in, and there is no verifier that serves one of
+    /// the mechanisms that it offers.
+    #[error("clients are to log in, and there is no verifier that could check their logins")]
+    NoVerifier,
 }
 
 /// A server could not serve.
@@ -87,15 +92,23 @@ pub enum ServeError {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
+    pub(crate) logins: Logins,
     pub(crate) shutdown: Arc<Shutdown>,
     pub(crate) sessions: AtomicU64,
 }
 
 impl Shared {
+    /// Those of the mechanisms that the verifier serves.
+    fn usable(&self, mechanisms: Mechanisms) -> Mechanisms {
+        mechanisms.intersection(self.logins.mechanisms())
+    }
+
     #[cfg(feature = "testkit")]
     pub(crate) fn session_config(&self) -> SessionConfig {
         let networks = &self.settings.bare_newline_networks;
-        SessionConfig::new(&self.settings.session, networks, Vec::new())
+        let mut config = self.settings.session.clone();
+        config.auth.mechanisms = self.usable(config.auth.mechanisms);
+        SessionConfig::new(&config, networks, Vec::new())
     }
 }
 
@@ -108,8 +121,10 @@ impl Server {
             .as_micros();
         let sessions = AtomicU64::new(u64::try_from(micros).unwrap_or_default());
         let shutdown = Arc::new(Shutdown::new());
+        let logins = Logins::new(settings.verifier.clone());
         let shared = Arc::new(Shared {
             settings,
+            logins,
             shutdown,
             sessions,
         });
@@ -302,6 +317,10 @@ impl Server {
         config.protocol = settings.protocol;
         config.tls = settings.tls;
         config.auth = settings.auth;
+        config.auth.mechanisms = self.shared.usable(settings.auth.mechanisms);
+        if config.auth.demand != AuthDemand::Never && config.auth.mechanisms.is_empty() {
+            return Err(ListenError::NoVerifier);
+        }
         let networks = &self.shared.settings.bare_newline_networks;
         let config = SessionConfig::new(&config, networks, settings.proxy_protocol);
         self.listeners.push(Listener {

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use prixfixe_proto::{AuthPolicy, BareNewline, Config, Domain, Protocol, Quirks, TlsMode};
 
-use crate::{Network, NoObserver, Observer, PeerPattern, tls::Tls};
+use crate::{Network, NoObserver, Observer, PeerPattern, Verifier, tls::Tls};
 
 /// Everything a server has to know besides its listeners and its handler.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct Settings {
     pub drain: Duration,
     /// Is told of everything that happens.
     pub observer: Arc<dyn Observer>,
+    /// Knows the users. Default: nobody does, and there are no logins.
+    pub verifier: Option<Arc<dyn Verifier>>,
 }
 
 impl Settings {
@@ -43,6 +45,7 @@ impl Settings {
             handshake: Duration::from_secs(30),
             drain: Duration::from_secs(30),
             observer: Arc::new(NoObserver),
+            verifier: None,
         }
     }
 

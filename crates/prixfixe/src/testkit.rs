@@ -41,9 +41,9 @@ use tokio::{
 };
 
 use crate::{
-    Body, Client, Counters, Domain, Envelope, ForwardPath, Handler, HeloName, ListenError,
-    ListenerSettings, Mail, MessageVerdict, Refusal, Server, Settings, ShutdownHandle, Stage,
-    TlsMode, Totals, Verdict,
+    Body, Client, Counters, Domain, Envelope, ForwardPath, Handler, HeloName, Identity,
+    ListenError, ListenerSettings, Mail, MessageVerdict, Refusal, Server, Settings, ShutdownHandle,
+    Stage, TlsMode, Totals, Verdict,
     accept::take_on,
     server::Shared,
     stream::Stream,
@@ -325,6 +325,10 @@ impl Handler for TestHandler {
 
     async fn helo(&self, _: &Client, _: &HeloName) -> Verdict {
         self.verdict(Stage::Helo).await
+    }
+
+    async fn auth(&self, _: &Client, _: &Identity) -> Verdict {
+        self.verdict(Stage::Auth).await
     }
 
     async fn mail(&self, _: &Client, _: &Envelope) -> Verdict {

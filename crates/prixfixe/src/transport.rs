@@ -48,7 +48,6 @@ impl Transport {
         }
     }
 
-    #[expect(dead_code, reason = "SCRAM-PLUS is being built")]
     pub(crate) fn channel_bindings(&self) -> Option<ChannelBindings<'_>> {
         match self {
             Self::Secure(stream) => Some(stream.channel_bindings()),

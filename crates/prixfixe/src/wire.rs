@@ -6,6 +6,7 @@ use std::{
 };
 
 use prixfixe_proto::Session;
+use zeroize::Zeroize as _;
 
 use crate::{
     read_buffer::{self, READ_BUFFER},
@@ -68,6 +69,18 @@ impl Wire {
 
     pub(crate) fn consume(&mut self, octets: usize) {
         self.start += octets;
+    }
+
+    /// Overwrites octets that were just consumed: the buffer goes on to other connections.
+    pub(crate) fn erase_consumed(&mut self, octets: usize) {
+        let start = self.start.saturating_sub(octets);
+        if let Some(consumed) = self
+            .buffer
+            .as_mut()
+            .and_then(|b| b.get_mut(start..self.start))
+        {
+            consumed.zeroize();
+        }
     }
 
     /// Whether replies can be written.

@@ -63,6 +63,11 @@ impl Session {
         self.authenticated
     }
 
+    /// Whether an AUTH exchange is under way.
+    pub fn in_exchange(&self) -> bool {
+        self.exchange.is_some()
+    }
+
     /// The envelope of the transaction under way.
     pub fn envelope(&self) -> Option<&Envelope> {
         self.envelope.as_ref()

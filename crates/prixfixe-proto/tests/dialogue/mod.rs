@@ -18,8 +18,8 @@
 //! X                                      the server closes; without it, it must not
 //! ```
 //!
-//! In an AUTH exchange a response that holds `right` succeeds, `wrong` fails, and `later` cannot
-//! be decided; on any other there is a challenge.
+//! In an AUTH exchange a response that holds `right` succeeds, `wrong` fails, `why` fails with an
+//! explanation, and `later` cannot be decided; on any other there is a challenge.
 //!
 //! Lines that the client sends without an answer in between are one flight. This module knows
 //! nothing of the server, so that one set of files serves the core alone and the whole program.

@@ -189,6 +189,8 @@ fn auth_verdict(message: &AuthMessage) -> AuthVerdict {
         AuthVerdict::Success
     } else if said(b"wrong") {
         AuthVerdict::Refuse(Refusal::authentication_failed())
+    } else if said(b"why") {
+        AuthVerdict::Explain(b"because".to_vec())
     } else if said(b"later") {
         AuthVerdict::Refuse(Refusal::authentication_unavailable())
     } else if said(b"close") {

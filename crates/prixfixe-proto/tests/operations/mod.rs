@@ -168,6 +168,9 @@ impl Run {
         assert_eq!(wrong, Err(Misuse::NoQuestion));
         let first = matches!(self.session.question(), Some(Question::Auth(m)) if m.first);
         let verdict = match refusal {
+            Some(refusal) if first && refusal.is_temporary() => {
+                AuthVerdict::Explain(b"no".to_vec())
+            }
             Some(refusal) => AuthVerdict::Refuse(refusal),
             None if first => AuthVerdict::Challenge(b"and?".to_vec()),
             None => AuthVerdict::Success,

@@ -1,6 +1,6 @@
 //! A configuration for every octet, so that chance can choose one.
 
-use prixfixe_proto::{AuthDemand, BareNewline, Config, Mechanism, Mechanisms};
+use prixfixe_proto::{AuthDemand, BareNewline, Config};
 
 /// The settings that these bits stand for; the default for zero.
 pub(crate) fn config(bits: u8) -> Config {
@@ -31,7 +31,6 @@ pub(crate) fn config(bits: u8) -> Config {
             _ => AuthDemand::Required,
         };
         config.auth.without_tls = true;
-        config.auth.mechanisms = Mechanisms::of(&Mechanism::ALL);
     }
     config
 }

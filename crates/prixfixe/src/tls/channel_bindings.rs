@@ -15,7 +15,6 @@ pub(crate) struct ChannelBindings<'s> {
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 const EXPORTER_LEN: usize = 32;
 
-#[expect(dead_code, reason = "SCRAM-PLUS is being built")]
 impl ChannelBindings<'_> {
     /// `tls-exporter` (RFC 9266). Only of TLS 1.3: below, it binds to one connection only with the
     /// extended master secret, and whether that was agreed the library does not tell.

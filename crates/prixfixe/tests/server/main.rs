@@ -6,6 +6,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod auth;
 mod body_ends;
 mod body_stream;
 mod capacity;
