@@ -7,8 +7,8 @@ use std::time::Instant;
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 
 use crate::{
-    AuthDemand, AuthMessage, AuthVerdict, CloseReason, Mechanism, Mechanisms, Refusal, Session,
-    Step, TlsMode,
+    AuthDemand, AuthMessage, AuthVerdict, CloseReason, Mechanism, Mechanisms, Misuse, Refusal,
+    Session, Step, TlsMode,
     check::{Objection, in_order},
     effect::{close, may_go_on, protocol_error},
     line::Framed,
@@ -24,6 +24,24 @@ pub(crate) enum Exchange {
     Open(Mechanism),
     /// It has failed, and the client was told why; it may only say that it has heard.
     Lost,
+}
+
+impl Session {
+    /// Answers the question of a [`Step::Ask`] with [`Stage::Auth`].
+    pub fn answer_auth(
+        &mut self,
+        verdict: AuthVerdict,
+        output: &mut Vec<u8>,
+        now: Instant,
+    ) -> Result<(), Misuse> {
+        if !matches!(self.pending, Some(Pending::Auth(_))) {
+            return Err(Misuse::NoQuestion);
+        }
+        self.pending = None;
+        self.deadline = now + self.config.timeouts.command;
+        go_on(self, verdict, output);
+        Ok(())
+    }
 }
 
 /// What a client may choose from, now: nothing where passwords would travel in plain text, and

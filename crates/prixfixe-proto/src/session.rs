@@ -179,22 +179,6 @@ impl Session {
         Ok(())
     }
 
-    /// Answers the question of a [`Step::Ask`] with [`Stage::Auth`].
-    pub fn answer_auth(
-        &mut self,
-        verdict: AuthVerdict,
-        output: &mut Vec<u8>,
-        now: Instant,
-    ) -> Result<(), Misuse> {
-        if !matches!(self.pending, Some(Pending::Auth(_))) {
-            return Err(Misuse::NoQuestion);
-        }
-        self.pending = None;
-        self.deadline = now + self.config.timeouts.command;
-        exchange::go_on(self, verdict, output);
-        Ok(())
-    }
-
     /// The handshake that a [`Step::StartTls`] asked for is over. Nothing that was said before
     /// counts any more (RFC 3207 section 4.2); the client says EHLO again.
     pub fn secured(&mut self, now: Instant) -> Result<(), Misuse> {

@@ -72,7 +72,6 @@ pub(crate) async fn serve<H: Handler>(
         settings,
         observer,
         logins: &shared.logins,
-        exempt: shared.settings.is_exempt(client.peer),
         client,
         channel,
         verdict,
@@ -126,8 +125,6 @@ pub(crate) struct Connection<'h, H> {
     pub(crate) settings: &'h Settings,
     pub(crate) observer: &'h dyn Observer,
     pub(crate) logins: &'h Logins,
-    /// The limits for one client do not apply to this one.
-    pub(crate) exempt: bool,
     pub(crate) client: Client,
     pub(crate) channel: Channel,
     pub(crate) verdict: Supervision,

@@ -154,6 +154,7 @@ impl<H: Handler> Connection<'_, H> {
             self.exchange = begin(message, bindings_of(wire, session));
         }
         let (handler, client, logins) = (self.handler, &self.client, self.logins);
+        let exempt = self.settings.is_exempt(client.peer);
         let (exchange, mechanism) = (&mut self.exchange, message.mechanism);
         let outcome = async {
             let Some(exchange) = exchange else {
@@ -161,7 +162,7 @@ impl<H: Handler> Connection<'_, H> {
             };
             let response = message.response.as_deref();
             let outcome = exchange.hear(response, (logins, handler, client)).await;
-            if let (Outcome::Failed(_), Some(peer), false) = (&outcome, client.peer, self.exempt) {
+            if let (Outcome::Failed(_), Some(peer), false) = (&outcome, client.peer, exempt) {
                 // Nothing but this connection waits meanwhile.
                 tokio::time::sleep(logins.delays.note(peer.ip(), now())).await;
             }
