@@ -128,7 +128,6 @@ pub(crate) struct Connection<'h, H> {
     pub(crate) client: Client,
     pub(crate) channel: Channel,
     pub(crate) verdict: Supervision,
-    /// The login under way.
     pub(crate) exchange: Option<Box<Exchange>>,
 }
 
@@ -186,9 +185,6 @@ impl<H: Handler> Connection<'_, H> {
         loop {
             match self.step() {
                 Next::NeedInput => {
-                    if !self.channel.session.in_exchange() {
-                        self.exchange = None;
-                    }
                     let read = self.channel.exchange().await;
                     read.or_else(|lost| self.take_leave(lost))?;
                 }
@@ -252,9 +248,7 @@ impl<H: Handler> Connection<'_, H> {
             Step::Waiting => Next::Stuck,
         };
         self.channel.wire.consume(consumed);
-        if matches!(next, Next::Ask(Stage::Auth)) {
-            self.channel.wire.erase_consumed(consumed);
-        }
+        self.clean_up_login(matches!(next, Next::Ask(Stage::Auth)), consumed);
         next
     }
 

@@ -142,6 +142,17 @@ impl Exchange {
 }
 
 impl<H: Handler> Connection<'_, H> {
+    /// Overwrites what the client has just said, if `asked` says that it belongs to a login, and
+    /// drops what is left of a login that is over.
+    pub(crate) fn clean_up_login(&mut self, asked: bool, consumed: usize) {
+        if asked {
+            self.channel.wire.erase_consumed(consumed);
+        }
+        if !self.channel.session.in_exchange() {
+            self.exchange = None;
+        }
+    }
+
     /// Answers a step of AUTH.
     pub(crate) async fn ask_auth(&mut self) {
         let Channel { wire, session, .. } = &mut self.channel;

@@ -8,6 +8,7 @@
 
 mod agreement;
 mod certificate_forms;
+mod channel_binding;
 mod client_certificates;
 mod deadlines;
 mod openssl;
