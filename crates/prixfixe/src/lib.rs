@@ -42,6 +42,7 @@ mod client;
 mod commit_point;
 mod connection;
 mod counters;
+mod farewell;
 mod handler;
 mod listener;
 mod mail;
