@@ -6,7 +6,7 @@ use std::{
     pin::pin,
     sync::Arc,
     task::{Context, Poll},
-    time::{Duration, Instant, SystemTime},
+    time::{Instant, SystemTime},
 };
 
 use prixfixe_proto::{
