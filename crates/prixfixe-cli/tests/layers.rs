@@ -7,6 +7,10 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+#[allow(dead_code, reason = "each test binary uses its own part")]
+#[path = "certificates/mod.rs"]
+mod certificates;
+
 #[test]
 fn the_later_layer_wins() {
     let folder =
@@ -29,10 +33,12 @@ fn the_later_layer_wins() {
 #[test]
 fn every_variable_has_its_key() {
     let folder = folder_with("");
+    let (certificate, key) = certificates::made("mx.example.com").write_as(folder.path(), "mx");
+    let (certificate, key) = (certificate.to_str().unwrap(), key.to_str().unwrap());
     let variables = [
         ("SMTP_MAX_MESSAGE_SIZE", "26214400"),
-        ("SMTP_TLS_CERT", "/etc/cert.pem"),
-        ("SMTP_TLS_KEY", "/etc/key.pem"),
+        ("SMTP_TLS_CERT", certificate),
+        ("SMTP_TLS_KEY", key),
         ("PRIXFIXE_RECIPIENTS", "example.com, ann@example.org"),
         ("PRIXFIXE_LISTEN", "[\"127.0.0.1:26\", \"[::1]:26\"]"),
         ("PRIXFIXE_STRICT_LENGTHS", "true"),
@@ -45,10 +51,15 @@ fn every_variable_has_its_key() {
         ("SMTP_HOST", "of another program"),
     ];
     let printed = print(&folder, &variables, &[]);
+    let files = [
+        format!("certificate = {certificate:?}  # environment SMTP_TLS_CERT"),
+        format!("key = {key:?}  # environment SMTP_TLS_KEY"),
+    ];
+    for line in files {
+        assert_has(&printed, &line);
+    }
     for line in [
         "max_message_size = \"25MiB\"  # environment SMTP_MAX_MESSAGE_SIZE",
-        "certificate = \"/etc/cert.pem\"  # environment SMTP_TLS_CERT",
-        "key = \"/etc/key.pem\"  # environment SMTP_TLS_KEY",
         "recipients = [\"example.com\", \"ann@example.org\"]  # environment PRIXFIXE_RECIPIENTS",
         "listen = [\"127.0.0.1:26\", \"[::1]:26\"]  # environment PRIXFIXE_LISTEN",
         "strict_lengths = true  # environment PRIXFIXE_STRICT_LENGTHS",

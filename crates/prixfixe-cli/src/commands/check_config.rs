@@ -7,12 +7,13 @@ use clap::Args;
 
 use crate::cli::{GlobalFlags, Outcome};
 use crate::config::{self, Excerpt, Finding, Loaded};
+use crate::serve::tls;
 use crate::setting_flags::SettingFlags;
 
 /// Say everything that is wrong with the settings, each with its key and line
 ///
-/// Reads what `serve` would read: the file, the environment and the flags. Exit code 0 when the
-/// settings hold, 2 when they do not.
+/// Reads what `serve` would read: the file, the environment and the flags, and the certificates that
+/// they name. Exit code 0 when the settings hold, 2 when they do not.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples: prixfixe check-config prixfixe.toml\n          \
@@ -42,9 +43,15 @@ impl CheckConfig {
         }
         let file = self.file.or_else(|| global.settings_file());
         let sources = self.settings.into_sources(file);
-        match config::load(&sources) {
-            Ok(loaded) => {
+        let checked = config::load(&sources).and_then(|loaded| {
+            let tls = tls::start(&loaded)?;
+            let expiring = tls.map(|tls| tls::expiring(&loaded, &tls));
+            Ok((loaded, expiring.unwrap_or_default()))
+        });
+        match checked {
+            Ok((loaded, expiring)) => {
                 show(&loaded.warnings, "warning: ")?;
+                show(&expiring, "warning: ")?;
                 if self.print {
                     io::stdout().write_all(loaded.to_toml().as_bytes())?;
                 } else {

@@ -1,5 +1,7 @@
 //! `prixfixe healthcheck`.
 
+mod stream;
+
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
@@ -7,14 +9,18 @@ use std::time::Instant;
 use clap::Args;
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use stream::Stream;
+
 use crate::cli::{GlobalFlags, Outcome};
 use crate::commands::check_config;
-use crate::config::{self, Duration, ListenAddress, Sources};
+use crate::config::{self, Duration, ListenAddress, Listener, ListenerTls, Protocol, Sources};
 
 /// Ask a running server for its greeting, EHLO and QUIT
 ///
-/// Asks the first listener of the settings that `serve` would read. Exit code 0 and no output
-/// when it answers as it should, else 1 and a line that says what went wrong.
+/// Asks the first listener of the settings that `serve` would read, in its protocol, with LHLO where
+/// that is LMTP, and under TLS where it speaks nothing else. The certificate is not verified: the
+/// server is asked on its own address. Exit code 0 and no output when it answers as it should, else
+/// 1 and a line that says what went wrong.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples: prixfixe healthcheck --config prixfixe.toml\n          \
@@ -25,6 +31,14 @@ pub(crate) struct Healthcheck {
     #[arg(long, value_name = "ADDRESS")]
     address: Option<ListenAddress>,
 
+    /// The address given by --address speaks TLS from the first octet on
+    #[arg(long, requires = "address")]
+    implicit_tls: bool,
+
+    /// The address given by --address speaks LMTP
+    #[arg(long, requires = "address")]
+    lmtp: bool,
+
     /// How long the whole check may take
     #[arg(long, value_name = "TIME", default_value = "5s")]
     timeout: Duration,
@@ -33,8 +47,12 @@ pub(crate) struct Healthcheck {
 impl Healthcheck {
     /// Asks the server.
     pub(crate) fn run(self, global: &GlobalFlags) -> io::Result<Outcome> {
-        let address = match self.address {
-            Some(address) => Some(address),
+        let target = match &self.address {
+            Some(address) => Target::of(address).map(|target| Target {
+                implicit_tls: self.implicit_tls,
+                lmtp: self.lmtp,
+                ..target
+            }),
             None => {
                 let sources = Sources {
                     file: global.settings_file(),
@@ -42,12 +60,7 @@ impl Healthcheck {
                     flags: Vec::new(),
                 };
                 match config::load(&sources) {
-                    Ok(loaded) => loaded
-                        .settings
-                        .listeners
-                        .into_iter()
-                        .next()
-                        .map(|l| l.address),
+                    Ok(loaded) => loaded.settings.listeners.first().and_then(Target::listener),
                     Err(faults) => {
                         check_config::show(faults.findings(), "")?;
                         return Ok(Outcome::Misused);
@@ -55,7 +68,7 @@ impl Healthcheck {
                 }
             }
         };
-        let Some(target) = address.as_ref().and_then(Target::of) else {
+        let Some(target) = target else {
             let text = "the listener has no address of its own; give one by --address";
             writeln!(io::stderr(), "prixfixe healthcheck: {text}")?;
             return Ok(Outcome::Misused);
@@ -71,6 +84,10 @@ impl Healthcheck {
 struct Target {
     name: String,
     address: io::Result<SockAddr>,
+    implicit_tls: bool,
+    lmtp: bool,
+    /// Whoever asks from here has to say first for whom.
+    proxy_header: bool,
 }
 
 impl Target {
@@ -84,7 +101,29 @@ impl Target {
             ListenAddress::Unix(path) => (address.to_string(), SockAddr::unix(path)),
             ListenAddress::Inherited(_) => return None,
         };
-        Some(Self { name, address })
+        Some(Self {
+            name,
+            address,
+            implicit_tls: false,
+            lmtp: false,
+            proxy_header: false,
+        })
+    }
+
+    fn listener(listener: &Listener) -> Option<Self> {
+        let target = Self::of(&listener.address)?;
+        // A machine that connects to an address of its own does so from that address.
+        let asker = match &listener.address {
+            ListenAddress::Tcp(address) => Some(reachable(*address)),
+            ListenAddress::Unix(_) | ListenAddress::Inherited(_) => None,
+        };
+        let mut proxies = listener.proxy_protocol.iter();
+        Some(Self {
+            implicit_tls: listener.tls == ListenerTls::Implicit,
+            lmtp: listener.protocol == Protocol::Lmtp,
+            proxy_header: proxies.any(|pattern| pattern.matches(asker)),
+            ..target
+        })
     }
 
     fn check(&self, deadline: Deadline) -> Result<(), Unhealthy> {
@@ -93,17 +132,29 @@ impl Target {
             .as_ref()
             .map_err(|error| Unhealthy::Connect(error.to_string()))?;
         let connected = connect(address, deadline);
-        let socket = connected.map_err(|error| Unhealthy::Connect(plain(&error)))?;
+        let mut socket = connected.map_err(|error| Unhealthy::Connect(plain(&error)))?;
+        if self.proxy_header {
+            let sent = socket.write_all(b"PROXY UNKNOWN\r\n");
+            sent.map_err(Unhealthy::lost("the PROXY header"))?;
+        }
+        let stream = if self.implicit_tls {
+            Stream::secure(socket).map_err(Unhealthy::lost("the TLS handshake"))?
+        } else {
+            Stream::Plain(socket)
+        };
         let mut dialogue = Dialogue {
-            socket,
+            stream,
             deadline,
             unread: Vec::new(),
         };
         dialogue.expect("the greeting", 220)?;
-        dialogue
-            .send("EHLO localhost\r\n")
-            .map_err(Unhealthy::lost("EHLO"))?;
-        dialogue.expect("EHLO", 250)?;
+        let (hello, line) = if self.lmtp {
+            ("LHLO", "LHLO localhost\r\n")
+        } else {
+            ("EHLO", "EHLO localhost\r\n")
+        };
+        dialogue.send(line).map_err(Unhealthy::lost(hello))?;
+        dialogue.expect(hello, 250)?;
         dialogue.send("QUIT\r\n").map_err(Unhealthy::lost("QUIT"))?;
         dialogue.expect("QUIT", 221)
     }
@@ -176,15 +227,15 @@ impl Deadline {
 
 /// A connection on which commands and replies take turns.
 struct Dialogue {
-    socket: Socket,
+    stream: Stream,
     deadline: Deadline,
     unread: Vec<u8>,
 }
 
 impl Dialogue {
     fn send(&mut self, command: &str) -> io::Result<()> {
-        self.socket.set_write_timeout(Some(self.deadline.left()?))?;
-        self.socket.write_all(command.as_bytes())
+        self.stream.set_timeout(self.deadline)?;
+        self.stream.write_all(command.as_bytes())
     }
 
     fn expect(&mut self, stage: &'static str, code: u16) -> Result<(), Unhealthy> {
@@ -221,9 +272,9 @@ impl Dialogue {
             if self.unread.len() > REPLY_BYTES {
                 return Err(io::Error::other("the reply does not end"));
             }
-            self.socket.set_read_timeout(Some(self.deadline.left()?))?;
+            self.stream.set_timeout(self.deadline)?;
             let mut buffer = [0; 1024];
-            match self.socket.read(&mut buffer)? {
+            match self.stream.read(&mut buffer)? {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 count => self.unread.extend_from_slice(&buffer[..count]),
             }

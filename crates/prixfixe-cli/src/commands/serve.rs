@@ -8,7 +8,7 @@ use crate::{
     cli::{GlobalFlags, Outcome},
     commands::check_config,
     config,
-    serve::{log, receiver},
+    serve::{log, receiver, tls},
     setting_flags::SettingFlags,
 };
 
@@ -37,11 +37,19 @@ impl Serve {
                 return Ok(Outcome::Misused);
             }
         };
+        // Before ports are bound and folders made.
+        let tls = match tls::start(&loaded) {
+            Ok(tls) => tls,
+            Err(faults) => {
+                check_config::show(faults.findings(), "")?;
+                return Ok(Outcome::Misused);
+            }
+        };
         let _log = log::start(&loaded.settings.log)?;
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
-        receiver::run(&loaded.settings)
+        receiver::run(sources, loaded, tls)
             .map(|()| Outcome::Done)
             .map_err(io::Error::other)
     }

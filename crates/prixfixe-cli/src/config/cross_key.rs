@@ -9,6 +9,7 @@ use super::value::{CertificateSource, Duration, ListenAddress};
 /// Notes every contradiction.
 pub(crate) fn check(sections: &Sections, reader: &mut Reader<'_>) {
     check_certificate(sections, reader);
+    check_client_certificates(sections, reader);
     check_listeners(sections, reader);
     check_addresses(sections, reader);
     check_networks(sections, reader);
@@ -59,6 +60,7 @@ fn check_certificate(sections: &Sections, reader: &mut Reader<'_>) {
             tls.minimum_version != TlsVersion::Tls12,
         ),
         ("tls.cipher_suites", tls.cipher_suites.is_some()),
+        ("tls.key_exchange_groups", tls.key_exchange_groups.is_some()),
         (
             "tls.client_certificates",
             tls.client_certificates != ClientCertificates::None,
@@ -72,6 +74,25 @@ fn check_certificate(sections: &Sections, reader: &mut Reader<'_>) {
     if let Some(row) = sections.sni.first() {
         let text = "clients that ask for no name need a certificate too; set tls.certificate";
         contradiction(reader, &row.place, "tls.sni", text);
+    }
+}
+
+/// Whoever demands certificates uses them as the lock, so anybody's must not open it.
+fn check_client_certificates(sections: &Sections, reader: &mut Reader<'_>) {
+    let demand = sections.tls.client_certificates;
+    let demand_place = reader.place_of("tls.client_certificates");
+    let ca_place = reader.place_of("tls.client_ca");
+    if demand == ClientCertificates::Required
+        && ca_place.is_none()
+        && let Some(place) = demand_place
+    {
+        let text = "anybody can make a certificate; set tls.client_ca to those who issue yours";
+        contradiction(reader, &place, "tls.client_certificates", text);
+    } else if demand == ClientCertificates::None
+        && let Some(place) = ca_place
+    {
+        let text = "clients are not asked for certificates; set tls.client_certificates";
+        contradiction(reader, &place, "tls.client_ca", text);
     }
 }
 

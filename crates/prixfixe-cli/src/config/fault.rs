@@ -102,6 +102,9 @@ pub(crate) enum Problem {
     /// The feature is to come and the setting waits for it.
     #[error("{0} is not built yet; the setting has no effect in this version")]
     NotBuilt(&'static str),
+    /// What a setting names on this machine cannot be used, or not for long.
+    #[error("{0}")]
+    Unusable(String),
     /// Two settings that exclude each other.
     #[error("{0}")]
     Contradiction(String),

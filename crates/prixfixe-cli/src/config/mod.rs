@@ -31,12 +31,16 @@ mod value;
 
 pub(crate) use environment::FILE_VARIABLE;
 pub(crate) use excerpt::Excerpt;
-pub(crate) use fault::{Faults, Finding};
+pub(crate) use fault::{Faults, Finding, Problem};
 pub(crate) use flags::{Assignment, Target};
 pub(crate) use place::Place;
-pub(crate) use settings::{BareNewline, Log, LogFormat, LogLevel, Settings};
+pub(crate) use settings::{
+    BareNewline, ClientCertificates, Listener, ListenerTls, Log, LogFormat, LogLevel, Protocol,
+    Settings, Sni, Tls, TlsVersion,
+};
 pub(crate) use value::{
-    AdminAddress, Auto, Destination, Duration, InheritedSocket, ListenAddress, Switch,
+    AdminAddress, Auto, CertificateSource, Destination, Duration, FilePath, InheritedSocket,
+    ListenAddress, Switch,
 };
 
 use std::ffi::OsString;
@@ -70,6 +74,32 @@ impl Loaded {
     /// A file that would give the same settings, with a comment where each came from.
     pub(crate) fn to_toml(&self) -> String {
         effective::to_toml(&self.effective)
+    }
+
+    /// Something about a key, said with the place where it was given; `row` counts the `[[…]]`
+    /// tables of its section.
+    pub(crate) fn finding(&self, key: &str, row: Option<usize>, text: String) -> Finding {
+        let is_it = |setting: &&Effective| setting.row == row && setting.key.path() == key;
+        let found = self.effective.iter().find(is_it);
+        Finding {
+            place: found.map_or(Place::Default, |setting| setting.place.clone()),
+            key: key.to_owned(),
+            problem: Problem::Unusable(text),
+        }
+    }
+
+    /// The keys whose values are others in `new`, each once, in the order of the documentation.
+    pub(crate) fn changed_keys(&self, new: &Self) -> Vec<String> {
+        let values = |loaded: &Self, key: &str| -> Vec<Option<toml::Value>> {
+            let all = loaded.effective.iter();
+            all.filter(|setting| setting.key.path() == key)
+                .map(|setting| setting.value.clone())
+                .collect()
+        };
+        Sections::keys()
+            .map(key::Key::path)
+            .filter(|key| values(self, key) != values(new, key))
+            .collect()
     }
 }
 

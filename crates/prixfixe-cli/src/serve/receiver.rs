@@ -2,10 +2,7 @@
 
 use std::{io, num::NonZero, pin::pin, sync::Arc, thread};
 
-use prixfixe::{
-    BareNewline, Config, Domain, Handler, Limits, ListenError, ListenerSettings, Quirks, Server,
-    Timeouts,
-};
+use prixfixe::{Domain, Handler, ListenError, Server, tls::Tls};
 use prixfixe_delivery::{
     AcceptFor, Discard, Recipients, StoreHandler,
     sqlite::{MinFreeDisk, OpenError, SqliteStore, StoreSettings},
@@ -16,12 +13,13 @@ use tokio::{
 };
 
 use crate::{
-    config::{self, Auto, Destination, ListenAddress, Settings, Switch},
+    config::{Auto, Destination, Loaded, Settings, Sources, Switch},
     serve::{
         admin::{AdminListener, Readiness},
         descriptors,
-        inherited::{Inherited, InheritedSockets},
-        signals::Signals,
+        listeners::listen,
+        reload::Reload,
+        signals::{HangUps, Signals},
         summary,
     },
 };
@@ -43,12 +41,15 @@ pub(crate) enum RunError {
     Worker(String),
 }
 
-/// Receives mail until a signal ends it.
-pub(crate) fn run(settings: &Settings) -> Result<(), RunError> {
+/// Receives mail until a signal ends it. `tls` is what the certificates of the settings were made
+/// into; the sources are those that SIGHUP reads again.
+pub(crate) fn run(sources: Sources, loaded: Loaded, tls: Option<Tls>) -> Result<(), RunError> {
+    let settings = &loaded.settings.clone();
     let domain: Domain = settings.receiver.domain.as_str().parse()?;
     descriptors::raise_limit(settings.receiver.max_connections.get());
     // Ports first: who has the wrong port should not find a data folder made.
-    let server = listen(settings, domain.clone())?;
+    let server = listen(settings, domain.clone(), tls.clone())?;
+    let reload = Reload::new(sources, loaded, tls);
     let admin = AdminListener::bind(&settings.admin.listen)?;
     let recipients: Recipients = settings.receiver.recipients.patterns().cloned().collect();
     match settings.receiver.destination.as_slice() {
@@ -56,6 +57,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), RunError> {
             settings,
             server,
             admin,
+            reload,
             AcceptFor::new(recipients, Discard::new()),
             None,
         ),
@@ -70,7 +72,7 @@ pub(crate) fn run(settings: &Settings) -> Result<(), RunError> {
             }
             let store = opened.store;
             let handler = AcceptFor::new(recipients, StoreHandler::new(store.clone(), domain));
-            run_with(settings, server, admin, handler, Some(store))
+            run_with(settings, server, admin, reload, handler, Some(store))
         }
     }
 }
@@ -79,6 +81,7 @@ fn run_with<H: Handler>(
     settings: &Settings,
     server: Server,
     admin: Option<AdminListener>,
+    reload: Reload,
     handler: H,
     store: Option<SqliteStore>,
 ) -> Result<(), RunError> {
@@ -86,13 +89,17 @@ fn run_with<H: Handler>(
         .enable_all()
         .build()?;
     // Before anybody knows that the server is there, so that no stop is a disorderly one.
-    let mut signals = {
+    let (mut signals, hang_ups) = {
         let _runtime = runtime.enter();
-        Signals::catch()?
+        (Signals::catch()?, HangUps::catch()?)
     };
     for line in summary::lines(settings, &server.addresses(), admin.as_ref()) {
         tracing::info!("{line}");
     }
+    for line in reload.certificate_lines() {
+        tracing::info!("{line}");
+    }
+    reload.warn_of_expiry();
     let (handler, any_ended) = (Arc::new(handler), Arc::new(Notify::new()));
     let workers = (0..worker_count(settings))
         .map(|number| {
@@ -110,6 +117,7 @@ fn run_with<H: Handler>(
         Arc::new(move || shutdown.is_running())
     };
     let outcome = runtime.block_on(async {
+        tokio::spawn(reload.run(hang_ups));
         let (admin_stop, admin_stopped) = oneshot::channel::<()>();
         if let Some(admin) = admin {
             let readiness = Readiness {
@@ -221,108 +229,6 @@ fn worker_count(settings: &Settings) -> usize {
             .div_ceil(2),
         Auto::Given(count) => usize::try_from(count.get()).unwrap_or(1),
     }
-}
-
-fn listen(settings: &Settings, domain: Domain) -> Result<Server, RunError> {
-    let mut server = Server::new(server_settings(settings, domain));
-    let mut inherited = InheritedSockets::from_environment();
-    for listener in &settings.listeners {
-        let mut own = ListenerSettings::default();
-        own.backlog = Some(settings.receiver.listen_backlog.get());
-        own.quirks = Some(quirks(settings, listener.bare_newline));
-        match &listener.address {
-            ListenAddress::Tcp(address) => {
-                server.listen_tcp(address, own)?;
-            }
-            ListenAddress::Unix(path) => server.listen_unix(path, own)?,
-            ListenAddress::Inherited(which) => {
-                for socket in inherited.take(which).map_err(RunError::Inherited)? {
-                    match socket {
-                        Inherited::Tcp(listener) => server.adopt_tcp(listener, own.clone())?,
-                        Inherited::Unix(listener) => server.adopt_unix(listener, own.clone())?,
-                    }
-                }
-            }
-        }
-    }
-    Ok(server)
-}
-
-fn server_settings(settings: &Settings, domain: Domain) -> prixfixe::Settings {
-    let receiver = &settings.receiver;
-    let mut server = prixfixe::Settings::new(domain.clone());
-    server.max_connections = usize::try_from(receiver.max_connections.get()).unwrap_or(usize::MAX);
-    server.drain = settings.timeouts.drain.get();
-    server.exempt.clone_from(&settings.limits.exempt_networks);
-    let rules = settings.bare_newline_networks.iter();
-    server.bare_newline_networks = rules
-        .map(|rule| (rule.network, mode(rule.bare_newline)))
-        .collect();
-    server.session = Config::new(domain);
-    server.session.limits = limits(settings);
-    server.session.timeouts = timeouts(settings);
-    server.session.quirks = quirks(settings, receiver.bare_newline);
-    server
-}
-
-fn limits(settings: &Settings) -> Limits {
-    let (receiver, given) = (&settings.receiver, &settings.limits);
-    let octets = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
-    let mut limits = Limits::default();
-    limits.message_size = receiver.max_message_size.get();
-    limits.recipients = usize::try_from(receiver.max_recipients.get()).unwrap_or(usize::MAX);
-    limits.text_line = given
-        .text_line
-        .on()
-        .map_or(usize::MAX, |size| octets(size.get()));
-    limits.drain = given.discarded_body.get();
-    limits.messages = given
-        .messages_per_session
-        .on()
-        .map_or(u32::MAX, |count| count.get());
-    limits.errors = given
-        .command_errors
-        .on()
-        .map_or(u32::MAX, |count| count.get());
-    limits.idle_commands = given
-        .idle_commands
-        .on()
-        .map_or(u32::MAX, |count| count.get());
-    limits.received_fields = given
-        .received_headers
-        .on()
-        .map_or(u32::MAX, |count| count.get());
-    limits.reply_buffer = octets(given.reply_buffer.get());
-    limits
-}
-
-fn timeouts(settings: &Settings) -> Timeouts {
-    let given = &settings.timeouts;
-    let mut timeouts = Timeouts::default();
-    timeouts.banner = given.banner.get();
-    timeouts.command = given.command.get();
-    timeouts.body = given.body_block.get();
-    timeouts.verdict = given.verdict.get();
-    timeouts.message_verdict = given.message_verdict.get();
-    timeouts
-}
-
-fn mode(bare_newline: config::BareNewline) -> BareNewline {
-    match bare_newline {
-        config::BareNewline::Reject => BareNewline::Reject,
-        config::BareNewline::Normalise => BareNewline::Normalise,
-        config::BareNewline::Accept => BareNewline::Accept,
-    }
-}
-
-fn quirks(settings: &Settings, bare_newline: config::BareNewline) -> Quirks {
-    let receiver = &settings.receiver;
-    let mut quirks = Quirks::default();
-    quirks.bare_newline = mode(bare_newline);
-    quirks.missing_brackets = receiver.allow_missing_brackets;
-    quirks.strict_lengths = receiver.strict_lengths;
-    quirks.refuse_nul = receiver.refuse_nul;
-    quirks
 }
 
 fn store_settings(settings: &Settings) -> StoreSettings {

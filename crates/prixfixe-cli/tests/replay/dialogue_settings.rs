@@ -37,10 +37,9 @@ pub(crate) fn needs(dialogue: &Dialogue) -> Option<Needs> {
             "text_line" if value.parse().is_ok_and(|line: usize| line >= TEXT_LINE_MIN) => {
                 (&mut limits, "text_line")
             }
-            "text_line" => return None,
             // What the application promises, and what a listener speaks.
-            "dsn" | "require_tls" | "mt_priority" | "deliver_by" | "future_release"
-            | "protocol" | "tls" | "auth" | "xclient" => return None,
+            "text_line" | "dsn" | "require_tls" | "mt_priority" | "deliver_by"
+            | "future_release" | "protocol" | "tls" | "auth" | "xclient" => return None,
             "bare_newline" => {
                 bare_newline = mode(value);
                 continue;

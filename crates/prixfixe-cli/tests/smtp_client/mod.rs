@@ -65,6 +65,24 @@ impl Client<UnixStream> {
 }
 
 impl<S: Read + Write> Client<S> {
+    /// On any stream, whose time-outs are the caller's.
+    pub(crate) fn on(stream: S) -> Self {
+        Self {
+            stream: BufReader::new(stream),
+        }
+    }
+
+    /// What it talks over.
+    pub(crate) fn stream(&self) -> &S {
+        self.stream.get_ref()
+    }
+
+    /// The stream, for a protocol that goes on where this one ends; nothing may be left unread.
+    pub(crate) fn into_stream(self) -> S {
+        assert!(self.stream.buffer().is_empty());
+        self.stream.into_inner()
+    }
+
     /// Sends octets as they are.
     pub(crate) fn send(&mut self, octets: &[u8]) {
         self.stream.get_mut().write_all(octets).unwrap();

@@ -1,6 +1,6 @@
 //! `[[listener]]` and `[[bare_newline_network]]`.
 
-use super::{AUTH, AUTH_REQUIRED, TLS, TLS_REQUIRED};
+use super::{AUTH, AUTH_REQUIRED};
 use crate::config::key::{
     Missing,
     Status::{Built, BuiltExcept, Later},
@@ -16,7 +16,7 @@ section! {
         /// What it speaks.
         protocol: Protocol = "\"smtp\"", BuiltExcept(&[("lmtp", Missing::refused("LMTP"))]);
         /// When it encrypts; `"starttls"` once `tls.certificate` is set, else `"none"`.
-        tls: Option<ListenerTls> = unset, BuiltExcept(&[("starttls", TLS), ("implicit", TLS_REQUIRED)]);
+        tls: Option<ListenerTls> = unset, Built;
         /// Whether clients can or must log in.
         auth: Auth = "\"never\"", BuiltExcept(&[("optional", AUTH), ("required", AUTH_REQUIRED)]);
         /// Offer the login also before TLS, where passwords travel in plain text.
@@ -24,7 +24,7 @@ section! {
         /// What happens to a message with a bare CR or LF; unset, `bare_newline` decides.
         bare_newline: Option<BareNewline> = unset, Built;
         /// Clients that begin with a PROXY header, which tells the address behind them.
-        proxy_protocol: Vec<Peer> = "[]", Later(Missing::refused("the PROXY protocol"));
+        proxy_protocol: Vec<Peer> = "[]", Built;
         /// Clients that may send XCLIENT.
         xclient: Vec<Peer> = "[]", Later(Missing::warned("XCLIENT"));
     }

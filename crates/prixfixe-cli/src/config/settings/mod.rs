@@ -14,7 +14,7 @@ pub(crate) use operation::{Admin, Log, LogFormat, LogLevel};
 pub(crate) use receiver::Receiver;
 pub(crate) use store::Store;
 pub(crate) use timeouts::Timeouts;
-pub(crate) use tls::{AuthKeys, CipherSuite, ClientCertificates, Sni, Tls, TlsVersion};
+pub(crate) use tls::{AuthKeys, ClientCertificates, Sni, Tls, TlsVersion};
 
 use super::key::{Key, Missing, Shape};
 use super::place::Place;
@@ -183,10 +183,6 @@ impl Sections {
     }
 }
 
-/// Without TLS mail still arrives, in plain text, as it does from every sender that offers none.
-const TLS: Missing = Missing::warned("TLS");
-/// A listener that promises TLS must not speak plain text.
-const TLS_REQUIRED: Missing = Missing::refused("TLS");
 const AUTH: Missing = Missing::warned("AUTH");
 /// A listener that demands a login must not be open to all.
 const AUTH_REQUIRED: Missing = Missing::refused("AUTH");

@@ -12,8 +12,9 @@ section! {
     pub(crate) struct Timeouts: Table("timeouts") {
         /// From the connection until its greeting is sent; then the connection is closed.
         banner: Duration = "\"30s\"", Built;
-        /// The TLS handshake; then the connection is closed.
-        handshake: Duration = "\"30s\"", Later(Missing::warned("TLS"));
+        /// What comes before a session, a PROXY header or a TLS handshake; then the connection is
+        /// closed.
+        handshake: Duration = "\"30s\"", Built;
         /// Until a command is there as a whole; then 421.
         command: Duration = "\"300s\"", Built;
         /// Until the next block of a body is there; then 421.

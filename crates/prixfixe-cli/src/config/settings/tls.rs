@@ -1,28 +1,33 @@
 //! `[tls]`, `[[tls.sni]]` and `[auth]`.
 
-use super::{AUTH, TLS};
-use crate::config::key::{
-    Missing,
-    Status::{BuiltExcept, Later},
-};
+use super::AUTH;
+use crate::config::key::Status::{Built, Later};
 use crate::config::section::section;
-use crate::config::value::{CertificateSource, DomainName, FilePath, choice};
+use crate::config::value::{
+    CertificateSource, CipherSuite, DomainName, FilePath, KeyExchangeGroup, choice,
+};
 
 section! {
-    /// Encryption of all listeners.
+    /// Encryption of all listeners. A change of these files on disk is noticed while the server
+    /// runs, and SIGHUP reads this table again.
     pub(crate) struct Tls: Table("tls") {
         /// The certificate chain, PEM or DER; `"self-signed"` makes one at start.
-        certificate: Option<CertificateSource> = unset, Later(TLS);
+        certificate: Option<CertificateSource> = unset, Built;
         /// The private key of the certificate.
-        key: Option<FilePath> = unset, Later(TLS);
+        key: Option<FilePath> = unset, Built;
         /// The file with the password of the key.
-        key_password_file: Option<FilePath> = unset, Later(TLS);
+        key_password_file: Option<FilePath> = unset, Built;
         /// The oldest version that a client may speak.
-        minimum_version: TlsVersion = "\"1.2\"", Later(TLS);
+        minimum_version: TlsVersion = "\"1.2\"", Built;
         /// The cipher suites to choose from, best first; unset, all that are safe.
-        cipher_suites: Option<Vec<CipherSuite>> = unset, Later(TLS);
+        cipher_suites: Option<Vec<CipherSuite>> = unset, Built;
+        /// The key exchange groups to choose from, best first; unset, all that are safe.
+        key_exchange_groups: Option<Vec<KeyExchangeGroup>> = unset, Built;
         /// Whether clients can or must show a certificate.
-        client_certificates: ClientCertificates = "\"none\"", BuiltExcept(CLIENT_CERTIFICATES_TO_COME);
+        client_certificates: ClientCertificates = "\"none\"", Built;
+        /// The authorities, PEM or DER, one of which has to have issued a client's certificate;
+        /// unset, every certificate of an optional one is taken.
+        client_ca: Option<FilePath> = unset, Built;
     }
 }
 
@@ -30,13 +35,13 @@ section! {
     /// A further certificate, for clients that ask for this name.
     pub(crate) struct Sni: Tables("tls.sni") {
         /// The name.
-        name: DomainName = unset, Later(TLS);
+        name: DomainName = unset, Built;
         /// The certificate chain, PEM or DER.
-        certificate: FilePath = unset, Later(TLS);
+        certificate: FilePath = unset, Built;
         /// The private key of the certificate.
-        key: FilePath = unset, Later(TLS);
+        key: FilePath = unset, Built;
         /// The file with the password of the key.
-        key_password_file: Option<FilePath> = unset, Later(TLS);
+        key_password_file: Option<FilePath> = unset, Built;
     }
 }
 
@@ -47,12 +52,6 @@ section! {
         password_file: Option<FilePath> = unset, Later(AUTH);
     }
 }
-
-/// Whoever demands certificates uses them as the lock.
-const CLIENT_CERTIFICATES_TO_COME: &[(&str, Missing)] = &[
-    ("optional", TLS),
-    ("required", Missing::refused("TLS with client certificates")),
-];
 
 choice! {
     /// A version of TLS.
@@ -73,29 +72,5 @@ choice! {
         Optional = "optional",
         /// They must.
         Required = "required",
-    }
-}
-
-choice! {
-    /// A cipher suite, by the name that IANA gave it.
-    pub(crate) enum CipherSuite {
-        /// AES-256, TLS 1.3.
-        Tls13Aes256 = "TLS_AES_256_GCM_SHA384",
-        /// AES-128, TLS 1.3.
-        Tls13Aes128 = "TLS_AES_128_GCM_SHA256",
-        /// ChaCha20, TLS 1.3.
-        Tls13ChaCha20 = "TLS_CHACHA20_POLY1305_SHA256",
-        /// AES-256 for ECDSA keys, TLS 1.2.
-        EcdsaAes256 = "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
-        /// AES-128 for ECDSA keys, TLS 1.2.
-        EcdsaAes128 = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
-        /// ChaCha20 for ECDSA keys, TLS 1.2.
-        EcdsaChaCha20 = "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
-        /// AES-256 for RSA keys, TLS 1.2.
-        RsaAes256 = "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
-        /// AES-128 for RSA keys, TLS 1.2.
-        RsaAes128 = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
-        /// ChaCha20 for RSA keys, TLS 1.2.
-        RsaChaCha20 = "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
     }
 }

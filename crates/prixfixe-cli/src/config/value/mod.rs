@@ -1,6 +1,7 @@
 //! The types of values. Each is parsed once and then cannot hold anything illegal.
 
 mod admin_address;
+mod algorithm;
 mod certificate;
 mod choice;
 mod count;
@@ -17,6 +18,7 @@ mod size;
 mod switch;
 
 pub(crate) use admin_address::AdminAddress;
+pub(crate) use algorithm::{CipherSuite, KeyExchangeGroup};
 pub(crate) use certificate::CertificateSource;
 pub(crate) use choice::{UnknownChoice, choice, one_of};
 pub(crate) use count::Count;
