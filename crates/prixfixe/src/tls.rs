@@ -32,6 +32,7 @@ mod facts;
 mod failure;
 mod handshake;
 mod private_key;
+mod read_ahead;
 mod secure_stream;
 mod settings;
 mod swap;
