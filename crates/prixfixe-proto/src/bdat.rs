@@ -55,7 +55,7 @@ pub(crate) fn end(session: &mut Session, chunk: Chunk, output: &mut Vec<u8>, now
 /// Whether this line ends the transaction of a body that waits for its next chunk.
 pub(crate) fn gives_up(session: &Session, parsed: &Result<Command, SyntaxError>) -> bool {
     match parsed {
-        Ok(Command::Rset | Command::Helo(_) | Command::Ehlo(_) | Command::Quit)
+        Ok(Command::Rset | Command::Helo(_) | Command::Ehlo(_) | Command::Lhlo(_) | Command::Quit)
         // The octets of a chunk that is refused would be missing in the message.
         | Err(SyntaxError::ChunkEnd(_)) => true,
         Ok(Command::StartTls) => session.config.tls == TlsMode::StartTls && !session.secure,

@@ -143,6 +143,10 @@ impl Session {
                 let refused = MessageVerdict::Refuse(phase.take_refusal());
                 self.deadline = now + self.config.timeouts.command;
                 self.chunk_refused = more.is_some();
+                if more.is_some() {
+                    // A chunk is answered once; only the last one for each recipient.
+                    self.recipients = 1;
+                }
                 effect::end_message(self, &refused, output);
                 None
             }

@@ -1,8 +1,8 @@
 //! Whether a command may be carried out: order and limits. Nothing here changes anything.
 
 use crate::{
-    BodyFault, BodyType, CloseReason, ForwardPath, Limits, MailParameters, Mailbox, RcptParameters,
-    Refusal, ReversePath, Session, TlsMode,
+    BodyFault, BodyType, CloseReason, ForwardPath, Limits, MailParameters, Mailbox, Protocol,
+    RcptParameters, Refusal, ReversePath, Session, TlsMode,
     address::LOCAL_PART_STRICT_MAX,
     command::{Command, SyntaxError},
     exchange, parameter,
@@ -36,7 +36,8 @@ pub(crate) fn check(session: &Session, command: &Command) -> Result<(), Objectio
         Command::Rcpt(path, parameters) => check_rcpt(session, path, parameters),
         Command::Data => check_data(session),
         Command::Bdat(_) => in_order(session, Event::Chunk),
-        Command::Helo(_) | Command::Ehlo(_) => in_order(session, Event::Helo),
+        Command::Helo(_) | Command::Ehlo(_) => check_helo(session, Protocol::Smtp),
+        Command::Lhlo(_) => check_helo(session, Protocol::Lmtp),
         Command::Rset => in_order(session, Event::Rset),
         Command::StartTls => check_starttls(session),
         Command::Auth(message) => exchange::check(session, message),
@@ -88,6 +89,7 @@ pub(crate) fn in_order(session: &Session, event: Event) -> Result<(), Objection>
         return Ok(());
     }
     let text = match session.state {
+        State::Greeted if session.config.protocol == Protocol::Lmtp => "Say LHLO first",
         State::Greeted => "Say EHLO first",
         State::Ready if event == Event::Chunk && session.chunk_refused => {
             // A client that pipelines cannot know yet that an earlier chunk was refused.
@@ -122,6 +124,19 @@ fn check_data(session: &Session) -> Result<(), Objection> {
         return Err(Objection::Error(refusal));
     }
     Ok(())
+}
+
+/// RFC 2033 section 4.1: LMTP has a greeting of its own, so that nobody mistakes one for the other.
+fn check_helo(session: &Session, protocol: Protocol) -> Result<(), Objection> {
+    match (session.config.protocol, protocol) {
+        (Protocol::Smtp, Protocol::Lmtp) => {
+            Err(Objection::Error(Refusal::fixed(500, 5, 2, "This is SMTP")))
+        }
+        (Protocol::Lmtp, Protocol::Smtp) => Err(Objection::Error(
+            Refusal::fixed(500, 5, 2, "This is LMTP, say LHLO").plain(),
+        )),
+        _ => in_order(session, Event::Helo),
+    }
 }
 
 fn check_starttls(session: &Session) -> Result<(), Objection> {

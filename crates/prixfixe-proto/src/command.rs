@@ -12,6 +12,8 @@ pub enum Command {
     Helo(HeloName),
     /// `EHLO SP ( Domain / address-literal )`
     Ehlo(HeloName),
+    /// `LHLO SP ( Domain / address-literal )` (RFC 2033)
+    Lhlo(HeloName),
     /// `MAIL FROM:Reverse-path [SP Mail-parameters]`
     Mail(ReversePath, MailParameters),
     /// `RCPT TO:( "<Postmaster>" / Forward-path ) [SP Rcpt-parameters]`
@@ -114,6 +116,9 @@ const VERBS: &[(&[u8], ParseArgument)] = &[
     }),
     (b"HELO", |argument, _| {
         helo_name(argument).map(Command::Helo)
+    }),
+    (b"LHLO", |argument, _| {
+        helo_name(argument).map(Command::Lhlo)
     }),
     (b"RSET", |argument, _| bare(argument, Command::Rset)),
     (b"NOOP", |_, _| Ok(Command::Noop)),

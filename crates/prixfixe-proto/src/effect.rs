@@ -3,9 +3,17 @@
 use std::time::Instant;
 
 use crate::{
-    CloseReason, Envelope, HeloName, MessageVerdict, QueueId, Recipient, Refusal, ReversePath,
-    Session, Step, bdat, body_phase::BodyPhase, check::Objection, command::Command, exchange,
-    greet::greet_extended, reply::write, session::Pending, state::Event,
+    CloseReason, Envelope, HeloName, MessageVerdict, Protocol, QueueId, Recipient, Refusal,
+    ReversePath, Session, Step, bdat,
+    body_phase::BodyPhase,
+    check::Objection,
+    command::Command,
+    exchange,
+    greet::greet_extended,
+    recipient_verdicts::{RecipientVerdicts, Told, UNDECIDED},
+    reply::write,
+    session::Pending,
+    state::Event,
 };
 
 /// Carries out a command that was checked. `more` says that input follows it already.
@@ -36,7 +44,9 @@ pub(crate) fn proceed(
         }
         Command::Bdat(chunk) => bdat::begin(session, chunk, now),
         Command::Helo(name) => ask_helo(session, name, false, more, output, now),
-        Command::Ehlo(name) => ask_helo(session, name, true, more, output, now),
+        Command::Ehlo(name) | Command::Lhlo(name) => {
+            ask_helo(session, name, true, more, output, now)
+        }
         Command::Quit => {
             write(
                 output,
@@ -89,9 +99,13 @@ pub(crate) fn accept(session: &mut Session, pending: Pending, output: &mut Vec<u
     match pending {
         Pending::Connect => {
             session.go(Event::Banner);
+            let protocol = match session.config.protocol {
+                Protocol::Smtp => "ESMTP",
+                Protocol::Lmtp => "LMTP",
+            };
             write(
                 output,
-                format_args!("220 {} ESMTP Prix Fixe", session.config.domain),
+                format_args!("220 {} {protocol} Prix Fixe", session.config.domain),
             );
         }
         Pending::Helo { name, extended } => {
@@ -106,6 +120,8 @@ pub(crate) fn accept(session: &mut Session, pending: Pending, output: &mut Vec<u
             }
         }
         Pending::Mail(envelope) => {
+            session.recipients = 0;
+            session.prdr = envelope.parameters.prdr;
             session.envelope = Some(envelope);
             session.facts.idle_commands = 0;
             session.chunk_refused = false;
@@ -116,6 +132,7 @@ pub(crate) fn accept(session: &mut Session, pending: Pending, output: &mut Vec<u
             if let Some(envelope) = &mut session.envelope {
                 envelope.recipients.push(recipient);
             }
+            session.recipients += 1;
             session.go(Event::Rcpt);
             output.extend_from_slice(b"250 2.1.5 Recipient ok\r\n");
         }
@@ -145,22 +162,38 @@ pub(crate) fn end_message(session: &mut Session, verdict: &MessageVerdict, outpu
     session.body = None;
     session.envelope = None;
     session.go(Event::BodyEnd);
-    match verdict {
-        MessageVerdict::Accept(id) => acknowledge(session, id, output),
-        MessageVerdict::Refuse(refusal) if refusal.closes() => {
-            close(session, CloseReason::Refused, Some(refusal), output);
+    let verdicts = RecipientVerdicts::new(session, verdict);
+    let told = verdicts.told(session);
+    match told {
+        Told::AtOnce => tell(verdicts.first(), output),
+        Told::Each => verdicts.iter().for_each(|verdict| tell(verdict, output)),
+        Told::Announced => {
+            output.extend_from_slice(b"353 A reply for each recipient follows\r\n");
+            verdicts.iter().for_each(|verdict| tell(verdict, output));
+            tell(verdicts.overall(), output);
         }
-        MessageVerdict::Refuse(refusal) => refusal.write_to(output),
-        MessageVerdict::Each(id, refusals) => match refusals.iter().flatten().next() {
-            None => acknowledge(session, id, output),
-            Some(refusal) => refusal.write_to(output),
-        },
+        Told::Undecided => return UNDECIDED.write_to(output),
+    }
+    if verdicts.overall().is_ok() {
+        session.facts.messages = session.facts.messages.saturating_add(1);
+    }
+    if verdicts
+        .iter()
+        .any(|verdict| verdict.is_err_and(Refusal::closes))
+    {
+        close(session, CloseReason::Refused, None, output);
+    }
+}
+
+fn tell(verdict: Result<&QueueId, &Refusal>, output: &mut Vec<u8>) {
+    match verdict {
+        Ok(id) => acknowledge(id, output),
+        Err(refusal) => refusal.write_to(output),
     }
 }
 
 /// The one place that tells a client its message is accepted.
-fn acknowledge(session: &mut Session, id: &QueueId, output: &mut Vec<u8>) {
-    session.facts.messages = session.facts.messages.saturating_add(1);
+fn acknowledge(id: &QueueId, output: &mut Vec<u8>) {
     write(output, format_args!("250 2.0.0 Accepted, id={id}"));
 }
 

@@ -55,6 +55,7 @@ mod line;
 mod parameter;
 mod promises;
 mod received;
+mod recipient_verdicts;
 mod reply;
 mod session;
 mod state;

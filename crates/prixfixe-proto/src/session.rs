@@ -58,6 +58,10 @@ pub struct Session {
     pub(crate) discard: Option<Discard>,
     /// A chunk of a message was refused; others of it may be under way.
     pub(crate) chunk_refused: bool,
+    /// Recipients of the transaction, also when its envelope was handed out.
+    pub(crate) recipients: usize,
+    /// The transaction asked for PRDR.
+    pub(crate) prdr: bool,
     pub(crate) facts: SessionFacts,
     pub(crate) closed: Option<CloseReason>,
     pub(crate) deadline: Instant,
@@ -99,6 +103,8 @@ impl Session {
             body: None,
             discard: None,
             chunk_refused: false,
+            recipients: 0,
+            prdr: false,
             facts: SessionFacts::default(),
             closed: None,
         }

@@ -22,6 +22,12 @@ fn words() -> impl Strategy<Value = Vec<u8>> {
         b"MAIL FROM:<refuse@example.org>\r\n",
         b"RCPT TO:<b@example.com>\r\n",
         b"RCPT TO:<refuse@example.com>\r\n",
+        b"RCPT TO:<full@example.com>\r\n",
+        b"LHLO client.example\r\n",
+        b"MAIL FROM:<a@example.org> PRDR\r\n",
+        b"MAIL FROM:<a@example.org> RET=HDRS ENVID=a+2Bb MT-PRIORITY=-3 BY=60;NT HOLDFOR=5\r\n",
+        b"MAIL FROM:<a@example.org> ENVID=a+0D+0Ab\r\n",
+        b"RCPT TO:<b@example.com> NOTIFY=DELAY ORCPT=utf-8;\\x{F6}\r\n",
         b"RCPT TO:<close@example.com>\r\n",
         b"DATA\r\n",
         b"RSET\r\n",
@@ -100,6 +106,7 @@ fn operation() -> impl Strategy<Value = Operation> {
     prop_oneof![
         10 => words().prop_map(Operation::Input),
         2 => Just(Operation::Accept),
+        2 => any::<u8>().prop_map(Operation::Each),
         2 => prop::sample::select(vec![421, 450, 550]).prop_map(Operation::Refuse),
         1 => Just(Operation::RefuseBody),
         1 => Just(Operation::Expire),
@@ -112,6 +119,7 @@ fn application(question: &str) -> Option<Refusal> {
     let code = match question {
         _ if question.contains("refuse") => 550,
         _ if question.contains("close") => 421,
+        _ if question.starts_with("MESSAGE") && question.contains("full") => 452,
         _ => return None,
     };
     Refusal::new(code, 7, 1, "As you wish").ok()

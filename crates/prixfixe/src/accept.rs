@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use prixfixe_proto::{Refusal, SessionFacts};
+use prixfixe_proto::{Protocol, Refusal, SessionFacts};
 use tokio::time::timeout;
 
 use crate::{
@@ -89,6 +89,7 @@ pub(crate) fn take_on<H: Handler>(
         connected_at: SystemTime::now(),
         helo: None,
         extended: false,
+        protocol: Protocol::default(),
         identity: None,
         facts: SessionFacts::default(),
         tls: None,

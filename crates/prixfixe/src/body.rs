@@ -146,6 +146,12 @@ impl<'c> Body<'c> {
         }
     }
 
+    /// Whether the client hears a reply for each recipient, by LMTP or PRDR. If not, recipients
+    /// whose verdicts differ are all refused for now, and tried again.
+    pub fn replies_per_recipient(&self) -> bool {
+        self.channel.session.replies_per_recipient()
+    }
+
     /// The point of no return of this message, for a handler that has one.
     pub fn commit_point(&self) -> CommitPoint {
         self.commit_point.get_or_init(CommitPoint::new).clone()

@@ -7,7 +7,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use prixfixe_proto::{Envelope, HeloName, SessionFacts};
+use prixfixe_proto::{Envelope, HeloName, Protocol, SessionFacts};
 
 use crate::{Identity, tls::TlsFacts};
 
@@ -32,6 +32,8 @@ pub struct Client {
     pub extended: bool,
     /// Who has logged in; nothing without AUTH.
     pub identity: Option<Identity>,
+    /// What it speaks.
+    pub protocol: Protocol,
     /// What was noticed about the session so far.
     pub facts: SessionFacts,
     /// What was agreed in the handshake; nothing in the clear.
@@ -41,16 +43,21 @@ pub struct Client {
 impl Client {
     /// The protocol keyword for a `Received:` field (RFC 3848, RFC 6531 section 4.3).
     pub fn protocol(&self, envelope: &Envelope) -> &'static str {
-        match (
-            self.extended,
-            envelope.parameters.smtputf8,
-            self.identity.is_some(),
-        ) {
-            (false, ..) => "SMTP",
-            (true, false, false) => "ESMTP",
-            (true, false, true) => "ESMTPA",
-            (true, true, false) => "UTF8SMTP",
-            (true, true, true) => "UTF8SMTPA",
+        let utf8 = envelope.parameters.smtputf8;
+        // Nothing, S for TLS, A for a login, SA for both.
+        let [plain, s, a, sa] = match (self.protocol, self.extended, utf8) {
+            (Protocol::Lmtp, _, false) => ["LMTP", "LMTPS", "LMTPA", "LMTPSA"],
+            (Protocol::Lmtp, _, true) => ["UTF8LMTP", "UTF8LMTPS", "UTF8LMTPA", "UTF8LMTPSA"],
+            (_, true, false) => ["ESMTP", "ESMTPS", "ESMTPA", "ESMTPSA"],
+            (_, true, true) => ["UTF8SMTP", "UTF8SMTPS", "UTF8SMTPA", "UTF8SMTPSA"],
+            // HELO knows neither STARTTLS nor AUTH, so RFC 3848 has no keyword for them with it.
+            (_, false, _) => ["SMTP"; 4],
+        };
+        match (self.tls.is_some(), self.identity.is_some()) {
+            (false, false) => plain,
+            (true, false) => s,
+            (false, true) => a,
+            (true, true) => sa,
         }
     }
 }

@@ -36,6 +36,7 @@ pub(crate) async fn serve<H: Handler>(
     mut client: Client,
 ) {
     let start = now();
+    client.protocol = config.protocol;
     let Shared {
         settings, shutdown, ..
     } = shared;

@@ -65,6 +65,14 @@ pub trait Handler: Send + Sync + 'static {
     /// the message is where it has to be: with [`MessageVerdict::Accept`] it vouches that the
     /// message survives a crash.
     ///
+    /// | verdict | what the client hears |
+    /// | --- | --- |
+    /// | [`Accept`](MessageVerdict::Accept) | 250 with the id, once; in LMTP once for each recipient |
+    /// | [`Refuse`](MessageVerdict::Refuse) | the refusal, as often |
+    /// | [`Each`](MessageVerdict::Each) | in LMTP a reply for each recipient; with PRDR 353, a reply for each, and one for all; else one reply if all verdicts have the same code, and 451 if not ([`Body::replies_per_recipient`] says which) |
+    ///
+    /// A recipient for which `Each` has no verdict is answered 451.
+    ///
     /// It may answer early; what is left of the body is then read and dropped.
     ///
     /// A handler that stores in another thread asks [`Body::commit_point`] there, just before it

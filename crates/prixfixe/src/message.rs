@@ -29,6 +29,7 @@ pub(crate) async fn receive<H: Handler>(connection: &mut Connection<'_, H>) -> R
     };
     client.facts = *channel.session.facts();
     let recipients = envelope.recipients.len();
+    let all = recipients;
     // The handler takes the envelope, and the log names the sender afterwards.
     let from = tracing::enabled!(tracing::Level::INFO).then(|| envelope.reverse_path.to_string());
     let from = from.as_deref();
@@ -70,18 +71,21 @@ pub(crate) async fn receive<H: Handler>(connection: &mut Connection<'_, H>) -> R
             MessageVerdict::Refuse(Refusal::try_later())
         }
     };
-    if let (BodyState::Open, MessageVerdict::Accept(_)) = (&body.state, &verdict) {
+    let refuses_all = matches!(verdict, MessageVerdict::Refuse(_));
+    if matches!(body.state, BodyState::Open) && !refuses_all {
         // A handler may accept without reading to the end; whether the end is sound shows there.
         while let Ok(Some(_)) = body.chunk().await {}
     }
 
     let state = body.state;
     let size = channel.session.body_facts().map_or(0, |facts| facts.size);
-    let outcome = conclude(channel, state, verdict);
+    let outcome = conclude(channel, state, verdict, recipients);
     let session = client.session;
     match outcome {
-        Ok(Outcome::Accepted(id)) => {
-            tracing::info!(%session, peer, %id, from, recipients, size, "message accepted");
+        Ok(Outcome::Accepted { id, recipients }) => {
+            let refused = all - recipients;
+            tracing::info!(%session, peer, %id, from, recipients, refused, size,
+                "message accepted");
             observer.observe(&Event::MessageAccepted {
                 size,
                 recipients,
@@ -113,7 +117,8 @@ pub(crate) async fn receive<H: Handler>(connection: &mut Connection<'_, H>) -> R
 
 /// What became of a message.
 enum Outcome {
-    Accepted(QueueId),
+    /// For so many recipients.
+    Accepted { id: QueueId, recipients: usize },
     /// By the application, with this code.
     Refused(u16),
     /// By the session.
@@ -127,6 +132,7 @@ fn conclude(
     channel: &mut Channel,
     state: BodyState,
     verdict: MessageVerdict,
+    recipients: usize,
 ) -> Result<Outcome, Lost> {
     let outcome = match (state, verdict) {
         (BodyState::Lost(lost), _) => return Err(lost),
@@ -134,11 +140,28 @@ fn conclude(
         (BodyState::Refused(fault), _) => Outcome::BodyRefused(fault),
         (BodyState::Ended, verdict) => {
             let (_, output) = channel.wire.split();
+            let before = channel.session.facts().messages;
             let answered = channel.session.answer_message(&verdict, output, now());
             debug_assert_eq!(answered, Ok(()), "the body has ended");
+            let accepted = channel.session.facts().messages > before;
             match verdict {
-                MessageVerdict::Accept(id) => Outcome::Accepted(id),
+                MessageVerdict::Accept(id) => Outcome::Accepted { id, recipients },
                 MessageVerdict::Refuse(refusal) => Outcome::Refused(refusal.code()),
+                MessageVerdict::Each(id, refusals) if accepted => {
+                    let said = refusals.iter().take(recipients);
+                    let recipients = said.filter(|refusal| refusal.is_none()).count();
+                    Outcome::Accepted { id, recipients }
+                }
+                // Nobody is accepted, or the client could not be told who.
+                MessageVerdict::Each(_, refusals) => {
+                    let mut codes = refusals.iter().flatten().map(Refusal::code);
+                    let first = codes.next().unwrap_or(451);
+                    Outcome::Refused(if codes.all(|code| code == first) {
+                        first
+                    } else {
+                        451
+                    })
+                }
                 // No other kind so far, and one to come is no acceptance.
                 _ => Outcome::Refused(0),
             }

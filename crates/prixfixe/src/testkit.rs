@@ -71,6 +71,9 @@ pub struct TestServer {
 pub enum Fault {
     /// The handler says no.
     Refuse(Refusal),
+    /// The handler takes the message for some recipients only, in the order of the envelope; only
+    /// at [`Stage::Message`].
+    Each(Vec<Option<Refusal>>),
     /// The handler never answers.
     Stall,
     /// The handler panics.
@@ -304,13 +307,18 @@ struct TestHandler {
 }
 
 impl TestHandler {
+    fn next_fault(&self, stage: Stage) -> Option<Fault> {
+        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        faults.get_mut(&stage).and_then(VecDeque::pop_front)
+    }
+
     async fn verdict(&self, stage: Stage) -> Verdict {
-        let fault = {
-            let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-            faults.get_mut(&stage).and_then(VecDeque::pop_front)
-        };
+        Self::suffer(self.next_fault(stage)).await
+    }
+
+    async fn suffer(fault: Option<Fault>) -> Verdict {
         match fault {
-            None => Verdict::Accept,
+            None | Some(Fault::Each(_)) => Verdict::Accept,
             Some(Fault::Refuse(refusal)) => Verdict::Refuse(refusal),
             Some(Fault::Stall) => pending().await,
             Some(Fault::Panic) => std::panic::panic_any("injected fault"),
@@ -345,7 +353,12 @@ impl Handler for TestHandler {
         envelope: Envelope,
         body: &mut Body<'_>,
     ) -> MessageVerdict {
-        if let Verdict::Refuse(refusal) = self.verdict(Stage::Message).await {
+        let fault = self.next_fault(Stage::Message);
+        let each = match &fault {
+            Some(Fault::Each(refusals)) => Some(refusals.clone()),
+            _ => None,
+        };
+        if let Verdict::Refuse(refusal) = Self::suffer(fault).await {
             return refusal.into();
         }
         let Ok(content) = body.read_to_end(usize::MAX).await else {
@@ -359,7 +372,10 @@ impl Handler for TestHandler {
         };
         let number = self.number.fetch_add(1, Ordering::Relaxed);
         match (self.accepted.send(mail), format!("T{number}").parse()) {
-            (Ok(()), Ok(id)) => MessageVerdict::Accept(id),
+            (Ok(()), Ok(id)) => match each {
+                Some(refusals) => MessageVerdict::Each(id, refusals),
+                None => MessageVerdict::Accept(id),
+            },
             _ => Refusal::try_later().into(),
         }
     }

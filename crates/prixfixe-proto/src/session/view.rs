@@ -2,7 +2,7 @@
 
 use super::{Pending, Session};
 use crate::{
-    BodyFacts, Config, Envelope, HeloName, Question, SessionFacts, body_phase::BodyPhase,
+    BodyFacts, Config, Envelope, HeloName, Protocol, Question, SessionFacts, body_phase::BodyPhase,
     state::State,
 };
 
@@ -66,6 +66,12 @@ impl Session {
     /// Whether an AUTH exchange is under way.
     pub fn in_exchange(&self) -> bool {
         self.exchange.is_some()
+    }
+
+    /// Whether the client hears a reply for each recipient at the end of the message: always in
+    /// LMTP, and where MAIL asked for PRDR.
+    pub fn replies_per_recipient(&self) -> bool {
+        self.config.protocol == Protocol::Lmtp || self.prdr
     }
 
     /// The envelope of the transaction under way.

@@ -40,7 +40,8 @@ pub(crate) struct Dialogue {
     pub(crate) closes: bool,
 }
 
-/// A refusal by the application: at `RCPT <no@example.com>`, or at `MESSAGE`, the reply.
+/// A refusal by the application: at `RCPT <no@example.com>`, at `MESSAGE` for all recipients, or at
+/// `MESSAGE <no@example.com>` for one of them, the reply.
 #[derive(Debug, Clone)]
 pub(crate) struct Verdict {
     pub(crate) question: String,

@@ -26,7 +26,8 @@ pub(crate) struct Accepted {
     pub(crate) facts: BodyFacts,
 }
 
-/// The application: a refusal for a question such as `RCPT <no@example.com>`, or none.
+/// The application: a refusal for a question such as `RCPT <no@example.com>`, or
+/// `MESSAGE <no@example.com>` for one of several recipients; or none.
 pub(crate) type Application<'a> = &'a dyn Fn(&str) -> Option<Refusal>;
 
 /// One session under way.
@@ -36,6 +37,7 @@ pub(crate) struct Driver<'a> {
     now: Instant,
     input: Vec<u8>,
     envelope: String,
+    recipients: Vec<String>,
     body: Vec<u8>,
     /// What came so far.
     pub(crate) outcome: Outcome,
@@ -71,6 +73,7 @@ impl<'a> Driver<'a> {
             now,
             input: Vec::new(),
             envelope: String::new(),
+            recipients: Vec::new(),
             body: Vec::new(),
             outcome: Outcome::default(),
         };
@@ -152,25 +155,37 @@ impl<'a> Driver<'a> {
         let recipients: Vec<_> = envelope.recipients.iter().map(shown::recipient).collect();
         assert!(!recipients.is_empty(), "a body begins without a recipient");
         self.envelope = format!("{} to {}", shown::sender(&envelope), recipients.join(" "));
+        self.recipients = envelope
+            .recipients
+            .iter()
+            .map(|r| r.path.to_string())
+            .collect();
         self.body.clear();
     }
 
     fn answer_message(&mut self) {
         assert_eq!(self.session.question(), Some(Question::Message));
-        let verdict = if let Some(refusal) = (self.application)("MESSAGE") {
-            MessageVerdict::Refuse(refusal)
-        } else {
-            self.outcome.messages.push(Accepted {
-                envelope: std::mem::take(&mut self.envelope),
-                body: std::mem::take(&mut self.body),
-                facts: self.session.body_facts().copied().unwrap_or_default(),
-            });
-            MessageVerdict::Accept(queue_id(self.outcome.messages.len()))
+        let id = queue_id(self.outcome.messages.len() + 1);
+        let ask = |path: &String| (self.application)(&format!("MESSAGE {path}"));
+        let refusals: Vec<_> = self.recipients.iter().map(ask).collect();
+        let verdict = match (self.application)("MESSAGE") {
+            Some(refusal) => MessageVerdict::Refuse(refusal),
+            None if refusals.iter().all(Option::is_none) => MessageVerdict::Accept(id),
+            None => MessageVerdict::Each(id, refusals),
         };
+        let accepted = self.session.facts().messages;
+        let facts = self.session.body_facts().copied().unwrap_or_default();
         let answered = self
             .session
             .answer_message(&verdict, &mut self.outcome.replies, self.now);
         assert_eq!(answered, Ok(()));
+        if self.session.facts().messages > accepted {
+            self.outcome.messages.push(Accepted {
+                envelope: std::mem::take(&mut self.envelope),
+                body: std::mem::take(&mut self.body),
+                facts,
+            });
+        }
     }
 }
 

@@ -4,8 +4,8 @@
 use std::{sync::Arc, time::Instant};
 
 use prixfixe_proto::{
-    AuthVerdict, CloseReason, Config, Expiry, MessageVerdict, Misuse, Question, Refusal, Session,
-    Stage, Step, Verdict,
+    AuthVerdict, CloseReason, Config, Expiry, MessageVerdict, Misuse, Protocol, Question, Refusal,
+    Session, Stage, Step, Verdict,
 };
 
 /// One thing that happens.
@@ -17,6 +17,9 @@ pub(crate) enum Operation {
     Accept,
     /// The application says no with this code.
     Refuse(u16),
+    /// The application says no to those recipients of a message whose bits are set, and nothing of
+    /// those that have none.
+    Each(u8),
     /// The application has seen enough of a body.
     RefuseBody,
     /// The deadline passes.
@@ -41,6 +44,7 @@ impl Operation {
                 0xfc => (Self::Expire, rest),
                 0xfd => (Self::ShutDown, rest),
                 // These two only end the piece of input before them.
+                0xfe if !rest.is_empty() => (Self::Each(rest[0]), &rest[1..]),
                 0xfe | 0xff => (Self::Input(Vec::new()), rest),
                 _ => {
                     let length = octets.iter().take_while(|o| **o < OPERATIONS).count();
@@ -71,6 +75,8 @@ struct Run {
     input: Vec<u8>,
     /// Octets of the body that is handed out, if one is.
     body: Option<u64>,
+    /// Recipients of that body.
+    recipients: usize,
     acknowledged: u32,
     closed: Option<CloseReason>,
 }
@@ -79,7 +85,7 @@ struct Run {
 const GROWTH_MAX: usize = 14;
 /// The longest reply and the 421 that may follow it.
 const REPLY_MAX: usize = 600;
-/// The answer to EHLO has six lines; any other has one.
+/// The answer to EHLO has a line for each extension; any other has one for each recipient.
 const ANSWER_MAX: usize = 1024;
 
 impl Run {
@@ -90,6 +96,7 @@ impl Run {
             now,
             input: Vec::new(),
             body: None,
+            recipients: 0,
             acknowledged: 0,
             closed: None,
         }
@@ -109,6 +116,8 @@ impl Run {
                     Refusal::new(*code, 0, 0, "no").unwrap_or_else(|e| panic!("{e}")),
                 ));
             }
+            Operation::Each(bits) if self.asks_about_message() => self.answer_each(*bits),
+            Operation::Each(_) => {}
             Operation::RefuseBody => {
                 let possible = self.body.is_some() && self.session.question().is_none();
                 let refused = self.session.refuse_body(Refusal::try_later());
@@ -155,7 +164,35 @@ impl Run {
         }
         assert_eq!(self.session.question(), None);
         assert!(!(forgets && self.session.in_transaction()), "EHLO resets");
-        self.check_output(&output, ANSWER_MAX);
+        self.check_output(&output, ANSWER_MAX + REPLY_MAX * self.recipients);
+    }
+
+    fn answer_each(&mut self, bits: u8) {
+        let refusal = Refusal::new(452, 2, 2, "full").unwrap_or_else(|e| panic!("{e}"));
+        let refused = |bit: u8| (bits >> bit & 1 == 1).then(|| refusal.clone());
+        // The highest bit says that the list is too short.
+        let said = if bits & 128 != 0 { 1 } else { 7 };
+        let refusals: Vec<_> = (0..said).map(refused).collect();
+        let verdicts: Vec<_> = (0..self.recipients)
+            .map(|at| matches!(refusals.get(at), Some(None)))
+            .collect();
+        let id = "1".parse().unwrap_or_else(|e| panic!("{e}"));
+        let each = self.session.replies_per_recipient();
+        let mut output = Vec::new();
+        let verdict = MessageVerdict::Each(id, refusals);
+        let answered = self.session.answer_message(&verdict, &mut output, self.now);
+        assert_eq!(answered, Ok(()));
+        let text = String::from_utf8_lossy(&output).into_owned();
+        let told: Vec<_> = text.lines().map(|line| line.starts_with("250")).collect();
+        let agree = verdicts.iter().all(|accepted| *accepted == verdicts[0]);
+        match self.session.config().protocol {
+            Protocol::Lmtp => assert_eq!(told, verdicts),
+            _ if each && !agree => assert_eq!(told[1..told.len() - 1], verdicts),
+            _ => assert_eq!(told, [verdicts.iter().all(|accepted| *accepted)], "{text}"),
+        }
+        self.acknowledged += u32::from(told.contains(&true));
+        self.body = None;
+        self.check_output(&output, REPLY_MAX * (verdicts.len() + 2));
     }
 
     /// A yes is a challenge at first, and then success.
@@ -200,7 +237,7 @@ impl Run {
         if about_message || expiry == Expiry::Client {
             self.body = None;
         }
-        self.check_output(&output, REPLY_MAX);
+        self.check_output(&output, REPLY_MAX * (self.recipients + 1));
     }
 
     fn asks_about_message(&self) -> bool {
@@ -251,7 +288,10 @@ impl Run {
                 _ => None,
             };
             self.input.drain(..consumed);
-            self.check_output(&output, GROWTH_MAX * consumed + REPLY_MAX);
+            self.check_output(
+                &output,
+                GROWTH_MAX * consumed + REPLY_MAX * (self.recipients + 1),
+            );
             self.note_body(starts, body, over || closed.is_some());
             self.closed = self.closed.or(closed);
             if paused {
@@ -270,6 +310,7 @@ impl Run {
         if starts {
             let envelope = self.session.take_envelope();
             let recipients = envelope.map_or(0, |envelope| envelope.recipients.len());
+            self.recipients = recipients;
             let most = self.session.config().limits.recipients;
             assert!((1..=most).contains(&recipients), "{recipients} recipients");
             assert_eq!(self.body.replace(0), None, "two bodies at once");

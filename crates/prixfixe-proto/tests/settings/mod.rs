@@ -1,6 +1,8 @@
 //! A configuration for every octet, so that chance can choose one.
 
-use prixfixe_proto::{AuthDemand, BareNewline, Config};
+use std::time::Duration;
+
+use prixfixe_proto::{AuthDemand, BareNewline, Config, Protocol};
 
 /// The settings that these bits stand for; the default for zero.
 pub(crate) fn config(bits: u8) -> Config {
@@ -16,6 +18,15 @@ pub(crate) fn config(bits: u8) -> Config {
         config.limits.drain = 60;
         config.limits.text_line = 20;
         config.limits.received_fields = 1;
+    }
+    if bits & 8 != 0 && bits & 16 != 0 {
+        config.protocol = Protocol::Lmtp;
+    }
+    if bits & 4 != 0 {
+        config.promises.dsn = true;
+        config.promises.mt_priority = true;
+        config.promises.deliver_by = Some(Duration::from_secs(60));
+        config.promises.future_release = Some(Duration::from_secs(60));
     }
     if bits & 64 != 0 {
         config.limits.recipients = 2;

@@ -20,6 +20,7 @@ mod faults;
 mod flights;
 mod force;
 mod listeners;
+mod per_recipient;
 mod program;
 mod proxy_header;
 mod reply_flood;
