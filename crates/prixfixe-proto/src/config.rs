@@ -159,4 +159,7 @@ pub struct Quirks {
     pub strict_lengths: bool,
     /// A body with a NUL is refused. Default: kept and marked.
     pub refuse_nul: bool,
+    /// A client that talks before the banner, or right behind HELO, EHLO, LHLO or DATA, which must
+    /// end a flight, is told so and the session ends. Default: noted in the facts.
+    pub refuse_early_talk: bool,
 }

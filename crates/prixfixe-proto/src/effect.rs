@@ -36,6 +36,15 @@ pub(crate) fn proceed(
         }
         Command::Data => {
             session.facts.pipelining_misuse |= more;
+            if more && session.config.quirks.refuse_early_talk {
+                close(
+                    session,
+                    CloseReason::EarlyTalk,
+                    Some(&NOT_YOUR_TURN),
+                    output,
+                );
+                return None;
+            }
             session.body = Some(BodyPhase::dotted(&session.config));
             session.deadline = now + session.config.timeouts.body;
             session.go(Event::Data);
@@ -92,6 +101,19 @@ pub(crate) fn proceed(
         // `check` refuses these.
         Command::Expn | Command::Unimplemented => None,
     }
+}
+
+const NOT_YOUR_TURN: Refusal = Refusal::fixed(503, 5, 0, "Wait for the reply");
+
+/// Ends a session whose client talks before the banner, where that is refused.
+pub(crate) fn refuses_early_talk(session: &mut Session, output: &mut Vec<u8>) -> bool {
+    let refuses = session.facts.early_talk && session.config.quirks.refuse_early_talk;
+    if refuses {
+        // A banner is 220, 554 or 421 (RFC 5321 section 3.1), and has no enhanced code.
+        let refusal = Refusal::fixed(554, 5, 0, "Wait for the banner").plain();
+        close(session, CloseReason::EarlyTalk, Some(&refusal), output);
+    }
+    refuses
 }
 
 /// The application said yes.
@@ -246,6 +268,11 @@ fn ask_helo(
     now: Instant,
 ) -> Option<Step<'static>> {
     session.facts.pipelining_misuse |= more;
+    if more && session.config.quirks.refuse_early_talk {
+        let refusal = NOT_YOUR_TURN.plain();
+        close(session, CloseReason::EarlyTalk, Some(&refusal), output);
+        return None;
+    }
     let idle = session.helo.is_some();
     may_go_on(session, idle, output).then(|| session.ask(Pending::Helo { name, extended }, now))
 }

@@ -137,6 +137,9 @@ impl Session {
                 _ if self.discard.is_some() => bdat::discard(self, rest, output, now),
                 State::Greeting => {
                     self.facts.early_talk |= !rest.is_empty();
+                    if effect::refuses_early_talk(self, output) {
+                        continue;
+                    }
                     (0, Some(self.ask(Pending::Connect, now)))
                 }
                 State::Body | State::Chunk => self.take_body(rest, output, now),

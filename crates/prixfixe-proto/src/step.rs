@@ -102,6 +102,8 @@ pub enum CloseReason {
     Quit,
     /// The application refused the connection, or answered 421.
     Refused,
+    /// The client did not wait for its turn, and that is refused here.
+    EarlyTalk,
     /// The client was too slow.
     Timeout,
     /// The server is stopping.
@@ -132,6 +134,7 @@ impl CloseReason {
         match self {
             Self::Quit => "quit",
             Self::Refused => "refused",
+            Self::EarlyTalk => "early-talk",
             Self::Timeout => "timeout",
             Self::Shutdown => "shutdown",
             Self::Errors => "errors",
