@@ -33,6 +33,17 @@ class Client:
         self.expect(b"250")
         return time.perf_counter() - start
 
+    def deliver_by_bdat(self, chunks):
+        """The same with a chunk of BDAT for each."""
+        self.command(b"MAIL FROM:<sender@client.example>", b"250")
+        self.command(b"RCPT TO:<recipient@bench.example>", b"250")
+        for chunk in chunks:
+            self.socket.sendall(b"BDAT %d\r\n" % len(chunk) + chunk)
+            self.expect(b"250")
+        start = time.perf_counter()
+        self.command(b"BDAT 0 LAST", b"250")
+        return time.perf_counter() - start
+
     def quit(self):
         self.command(b"QUIT", b"221")
         self.socket.close()

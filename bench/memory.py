@@ -39,7 +39,7 @@ def main():
     progress = report.Progress()
     result = {}
     try:
-        for measure in (measure_connections, measure_large_message):
+        for measure in (measure_connections, measure_large_message, measure_large_message_by_bdat):
             progress.show(measure.__doc__)
             with tempfile.TemporaryDirectory(dir=arguments.folder, prefix="prixfixe-bench-") as folder:
                 folder = pathlib.Path(folder)
@@ -55,6 +55,14 @@ def main():
         "idle server, MiB": (result["idle_server"] / MIB, IDLE_SERVER_BYTES / MIB),
         "growth by a 100 MiB message, MiB": (
             result["large_message_growth"] / MIB,
+            LARGE_MESSAGE_GROWTH_BYTES / MIB,
+        ),
+        "growth by 100 MiB in chunks, MiB": (
+            result["large_bdat_growth"] / MIB,
+            LARGE_MESSAGE_GROWTH_BYTES / MIB,
+        ),
+        "growth by 100 MiB in one chunk, MiB": (
+            result["large_chunk_growth"] / MIB,
             LARGE_MESSAGE_GROWTH_BYTES / MIB,
         ),
         "an idle connection, KiB": (result["idle_connection"] / KIB, IDLE_CONNECTION_BYTES / KIB),
@@ -101,6 +109,22 @@ def measure_large_message(receiver):
         "before_large_message": before,
         "large_message_growth": peak.value - before,
         "large_message_samples": peak.samples,
+    }
+
+
+def measure_large_message_by_bdat(receiver):
+    """memory while 100 MiB are received by BDAT, in many chunks and in one"""
+    client = Client(receiver.port)
+    before = private_memory(receiver.pids())
+    with Peak(receiver.pids()) as chunks:
+        client.deliver_by_bdat(body(LARGE_MESSAGE_BYTES))
+    with Peak(receiver.pids()) as one:
+        # The client holds it all; the server must not.
+        client.deliver_by_bdat([b"".join(body(LARGE_MESSAGE_BYTES))])
+    client.quit()
+    return {
+        "large_bdat_growth": chunks.value - before,
+        "large_chunk_growth": one.value - before,
     }
 
 

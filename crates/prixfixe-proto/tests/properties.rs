@@ -1,6 +1,8 @@
 //! What holds for every session: nothing that a client sends, an application answers or a clock
 //! does breaks the machine, and how the input was cut shows nowhere.
 
+mod chunk_sequence;
+mod data_and_bdat;
 mod driver;
 mod operations;
 mod settings;
@@ -93,6 +95,16 @@ fn chunk() -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
+/// A piece of a body.
+fn body_text() -> impl Strategy<Value = Vec<u8>> {
+    let octets = prop::sample::select(b"\r\n.x\0\xe9".to_vec());
+    prop_oneof![
+        3 => prop::collection::vec(octets, 0..25),
+        1 => Just(b"\r\nReceived: x\r\n".to_vec()),
+        1 => Just(b"line\r\n".to_vec()),
+    ]
+}
+
 /// A conversation that usually gets as far as a body.
 fn session() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(words(), 0..30).prop_map(|words| {
@@ -171,5 +183,23 @@ proptest! {
         let pieces = cuts.windows(2).map(|pair| &sent[pair[0]..pair[1]]);
         let cut = driver::run(&config, &application, pieces);
         prop_assert_eq!(&cut, &whole, "cut at {:?}", cuts);
+    }
+
+    #[test]
+    fn chunks_in_any_order_come_to_what_the_words_say(
+        octets in prop::collection::vec(prop_oneof![0..40_u8, Just(8_u8), any::<u8>()], 0..60),
+        piece in 1..40_usize,
+    ) {
+        chunk_sequence::check(&octets, piece);
+    }
+
+    #[test]
+    fn a_body_is_the_same_by_data_and_by_bdat(
+        bits: u8,
+        lines in prop::collection::vec(body_text(), 0..12),
+        sizes in prop::collection::vec(0..40_u8, 0..8),
+        piece in 1..40_usize,
+    ) {
+        data_and_bdat::check(settings::config(bits), &lines.concat(), &sizes, piece);
     }
 }

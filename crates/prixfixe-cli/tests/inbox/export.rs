@@ -130,6 +130,29 @@ fn json_has_the_content_as_text_or_base64() {
 }
 
 #[test]
+fn a_message_without_a_last_line_end_is_exported() {
+    let fixture = Fixture::new();
+    let body = b"Subject: x\r\n\r\nFrom here\r\nno line end";
+    let id = fixture.deliver_in_chunks(body, 5);
+    let folder = fixture.folder.path().join("eml");
+    let path = folder.to_str().unwrap();
+    fixture.print(&[
+        "export",
+        "--as-received",
+        "--format",
+        "eml",
+        "--output",
+        path,
+    ]);
+    assert_eq!(fs::read(folder.join(format!("{id}.eml"))).unwrap(), body);
+    let objects = fixture.objects(&["export", "--format", "json"]);
+    assert_eq!(objects[0]["content"].as_str().unwrap().as_bytes(), body);
+    // The lines of an mbox all end.
+    let mbox = from_mbox(&fixture.print(&["export", "--as-received"]));
+    assert_eq!(mbox, [[&body[..], b"\r\n"].concat()]);
+}
+
+#[test]
 fn ids_or_criteria_say_what_is_exported() {
     let fixture = Fixture::new();
     let ids: Vec<_> = messages(&fixture).into_iter().map(|(id, _)| id).collect();

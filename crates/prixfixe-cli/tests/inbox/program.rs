@@ -33,6 +33,13 @@ impl Fixture {
         smtp_client::id(&reply).to_owned()
     }
 
+    /// The same in chunks of so many octets.
+    pub(crate) fn deliver_in_chunks(&self, body: &[u8], octets: usize) -> String {
+        let mut client = Client::greeted(self.server.address());
+        let reply = client.deliver_in_chunks("ann@example.com", "b@example.com", body, octets);
+        smtp_client::id(&reply).to_owned()
+    }
+
     /// `prixfixe inbox …` on the store.
     pub(crate) fn inbox(&self, arguments: &[&str]) -> Output {
         inbox(&server_process::store(self.folder.path()), arguments)

@@ -31,6 +31,26 @@ fn awkward_messages() -> Vec<Vec<u8>> {
 }
 
 #[test]
+fn a_message_of_chunks_needs_no_line_end() {
+    let fixture = Fixture::new();
+    let mut large = b"Subject: large\r\n\r\n".to_vec();
+    large.resize(3 << 20, b'\0');
+    for (body, octets) in [
+        (&b"Subject: x\r\n\r\nno line end"[..], 7),
+        (b"Subject: x\r\n\r\nhalf a line end\r", 100),
+        (b"a\nb\rc\0\xff.\r\n.\r\n..", 1),
+        (b"", 1),
+        (&large, 100_001),
+    ] {
+        let id = fixture.deliver_in_chunks(body, octets);
+        let shown = fixture.print(&["show", &id, "--as-received"]);
+        assert!(shown == body, "{id} of {} bytes", body.len());
+        let with_trace = fixture.print(&["show", &id]);
+        assert!(with_trace.ends_with(body), "{id} of {} bytes", body.len());
+    }
+}
+
+#[test]
 fn the_bytes_are_those_that_came() {
     let mut fixture = Fixture::new();
     let delivered: Vec<_> = awkward_messages()

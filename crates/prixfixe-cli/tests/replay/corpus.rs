@@ -10,6 +10,7 @@ use std::{
 };
 
 use prixfixe::BareNewline;
+use prixfixe_delivery::sqlite::BodyType;
 use serde_json::Value;
 
 use crate::{
@@ -68,6 +69,44 @@ fn the_corpus_with_its_own_line_ends_is_treated_by_mode() {
     assert!(refused > 0, "the corpus has bare line ends");
     let stored = stored_mail::all(&store(folder.path())).len();
     assert_eq!(stored, corpus.names.len() * MODES.len() - refused);
+}
+
+/// The files as they are, in one chunk and in odd ones: nothing is refused or changed, whatever
+/// the mode.
+#[test]
+fn the_corpus_is_stored_as_it_is_sent_in_chunks() {
+    let Some(corpus) = Corpus::find() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start_with(folder.path(), &settings());
+    let mut stored = 0;
+    for mode in MODES {
+        let mut client = Client::greeted(address(&server, mode));
+        for (name, file) in corpus.files() {
+            for octets in [usize::MAX, file.len() / 7 + 1] {
+                let reply =
+                    client.deliver_in_chunks("a@example.org", "b@example.com", &file, octets);
+                let mail = stored_mail::named(&store(folder.path()), id(&reply));
+                assert!(mail.body == file, "{name} has changed ({octets}, {mode:?})");
+                let details = mail.details;
+                assert_eq!(details.body_type, BodyType::BinaryMime, "{name}");
+                assert_eq!(
+                    details.marks.bare_newline,
+                    has_bare_newline(&file),
+                    "{name}"
+                );
+                assert!(!details.marks.normalised, "{name}");
+                stored += 1;
+            }
+        }
+    }
+    assert_eq!(stored_mail::all(&store(folder.path())).len(), stored);
+}
+
+/// Whether a CR or LF stands alone.
+fn has_bare_newline(file: &[u8]) -> bool {
+    let count = |octet| file.iter().filter(|o| **o == octet).count();
+    let pairs = file.windows(2).filter(|two| two == b"\r\n").count();
+    count(b'\r') > pairs || count(b'\n') > pairs
 }
 
 /// The conversion is that of the corpus's own list.

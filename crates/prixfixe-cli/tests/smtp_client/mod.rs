@@ -150,6 +150,30 @@ impl<S: Read + Write> Client<S> {
         self.send(&stuffed(body));
         self.reply()
     }
+
+    /// Sends a binary message in chunks of so many octets (RFC 3030), and returns the last reply.
+    pub(crate) fn deliver_in_chunks(
+        &mut self,
+        from: &str,
+        to: &str,
+        body: &[u8],
+        octets: usize,
+    ) -> String {
+        let mail = format!("MAIL FROM:<{from}> BODY=BINARYMIME");
+        assert_eq!(code(&self.command(&mail)), 250);
+        assert_eq!(code(&self.command(&format!("RCPT TO:<{to}>"))), 250);
+        // The last chunk is not empty unless the body is.
+        let end = body.len().saturating_sub(1) / octets * octets;
+        let (others, last) = body.split_at(end);
+        for chunk in others.chunks(octets) {
+            self.send(format!("BDAT {}\r\n", chunk.len()).as_bytes());
+            self.send(chunk);
+            assert_eq!(code(&self.reply()), 250);
+        }
+        self.send(format!("BDAT {} LAST\r\n", last.len()).as_bytes());
+        self.send(last);
+        self.reply()
+    }
 }
 
 /// A body as it travels: dots doubled, and the end behind it. Only CRLF ends a line; a body whose
