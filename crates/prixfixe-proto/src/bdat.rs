@@ -150,3 +150,6 @@ pub(crate) fn lose(session: &mut Session, output: &mut Vec<u8>) {
         output,
     );
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,7 +47,7 @@ impl Clocked {
                 }
                 Step::BodyEnd if stage == Some(Stage::Message) => return self,
                 Step::NeedInput => return self,
-                Step::BodyStart | Step::Body(_) => {}
+                Step::BodyStart | Step::Body(_) | Step::BodyRefused(_) => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -163,12 +163,16 @@ fn a_verdict_that_comes_too_late_is_none() {
 #[test]
 fn a_slow_client_is_421_and_the_session_is_over() {
     let data = [ENVELOPE, b"DATA\r\ntext"].concat();
+    let in_chunk = [ENVELOPE, b"BDAT 5\r\ntext"].concat();
+    let between_chunks = [ENVELOPE, b"BDAT 4\r\ntext"].concat();
     let too_long = [b'x'; 600];
     for (input, patience) in [
         (&b""[..], 300),
         (ENVELOPE, 300),
         (&too_long, 300),
         (&data, 180),
+        (&in_chunk, 180),
+        (&between_chunks, 300),
     ] {
         let mut clocked = Clocked::new().up_to(None, input);
         assert_eq!(clocked.patience(), Duration::from_secs(patience));
@@ -229,4 +233,21 @@ fn a_stop_in_a_body_leaves_no_message() {
     );
     let refused = clocked.session.refuse_body(Refusal::try_later());
     assert_eq!(refused, Err(Misuse::NoBody));
+}
+
+#[test]
+fn a_refused_chunk_is_waited_for_as_a_whole_and_told_nevertheless() {
+    let misplaced = &b"HELO c\r\nBDAT 9\r\n"[..];
+    let too_big = [ENVELOPE, b"BDAT 4294967296\r\n"].concat();
+    for (input, code) in [(misplaced, "503 5.5.1 "), (&too_big, "552 5.3.4 ")] {
+        let mut clocked = Clocked::new().up_to(None, input);
+        clocked.now += Duration::from_secs(100);
+        // Octets win no time.
+        clocked = clocked.up_to(None, b"x");
+        assert_eq!(clocked.patience(), Duration::from_secs(80));
+        let (expiry, reply) = clocked.expire();
+        assert_eq!(expiry, Expiry::Client);
+        assert!(reply.starts_with(code), "{reply}");
+        assert_eq!(clocked.step(b"NOOP\r\n"), Step::Close(CloseReason::Timeout));
+    }
 }
