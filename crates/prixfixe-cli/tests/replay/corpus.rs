@@ -104,9 +104,11 @@ fn the_corpus_is_stored_as_it_is_sent_in_chunks() {
 
 /// Whether a CR or LF stands alone.
 fn has_bare_newline(file: &[u8]) -> bool {
-    let count = |octet| file.iter().filter(|o| **o == octet).count();
-    let pairs = file.windows(2).filter(|two| two == b"\r\n").count();
-    count(b'\r') > pairs || count(b'\n') > pairs
+    file.iter().enumerate().any(|(at, octet)| match octet {
+        b'\r' => file.get(at + 1) != Some(&b'\n'),
+        b'\n' => at == 0 || file[at - 1] != b'\r',
+        _ => false,
+    })
 }
 
 /// The conversion is that of the corpus's own list.
