@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use crate::{
-    CloseReason, Refusal, Session, Step, TlsMode,
+    CloseReason, Protocol, Refusal, Session, Step, TlsMode,
     body_phase::BodyPhase,
     check::{self, Objection},
     chunk::{Chunk, up_to},
@@ -55,9 +55,12 @@ pub(crate) fn end(session: &mut Session, chunk: Chunk, output: &mut Vec<u8>, now
 /// Whether this line ends the transaction of a body that waits for its next chunk.
 pub(crate) fn gives_up(session: &Session, parsed: &Result<Command, SyntaxError>) -> bool {
     match parsed {
-        Ok(Command::Rset | Command::Helo(_) | Command::Ehlo(_) | Command::Lhlo(_) | Command::Quit)
+        Ok(Command::Rset | Command::Quit)
         // The octets of a chunk that is refused would be missing in the message.
         | Err(SyntaxError::ChunkEnd(_)) => true,
+        // What is refused changes nothing.
+        Ok(Command::Helo(_) | Command::Ehlo(_)) => session.config.protocol == Protocol::Smtp,
+        Ok(Command::Lhlo(_)) => session.config.protocol == Protocol::Lmtp,
         Ok(Command::StartTls) => session.config.tls == TlsMode::StartTls && !session.secure,
         _ => false,
     }
