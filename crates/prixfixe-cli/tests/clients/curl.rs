@@ -5,16 +5,39 @@ use std::{fs, process::Command};
 use crate::{
     message::{self, ENVELOPE},
     program::{program, run},
+    secured::{BOTH, Secured, Tls},
     server_process::{Server, store},
     stored_mail,
 };
 
 fn curl(server: &Server) -> Command {
+    curl_to("smtp", server.address())
+}
+
+fn curl_to(scheme: &str, address: &str) -> Command {
     let mut command = program("curl");
     command
         .args(["--silent", "--show-error", "--noproxy", "*"])
-        .arg(format!("smtp://{}/client.example", server.address()))
+        .arg(format!("{scheme}://{address}/client.example"))
         .args(["--mail-from", "ann@example.org"]);
+    command
+}
+
+/// Over TLS, with the message of all programs; it verifies the certificate.
+fn curl_over(tls: Tls, secured: &Secured) -> Command {
+    let file = secured.folder().join("message.eml");
+    fs::write(&file, message::tricky()).unwrap();
+    let scheme = if tls == Tls::StartTls {
+        "smtp"
+    } else {
+        "smtps"
+    };
+    let mut command = curl_to(scheme, secured.address(tls));
+    command
+        .args(["--ssl-reqd", "--cacert"])
+        .arg(secured.certificate())
+        .args(["--mail-rcpt", "bob@example.com", "--upload-file"])
+        .arg(file);
     command
 }
 
@@ -54,4 +77,13 @@ fn curl_delivers_from_a_pipe_to_several() {
     let recipients = "<bob@example.com> <eve@example.com> <postmaster@example.com>";
     assert_eq!(mail.envelope, format!("<ann@example.org> to {recipients}"));
     message::same(&mail.body, &message::tricky());
+}
+
+#[test]
+fn curl_delivers_over_tls() {
+    for tls in BOTH {
+        let secured = Secured::open();
+        run(&mut curl_over(tls, &secured), b"");
+        message::same(&secured.only().body, &message::tricky());
+    }
 }

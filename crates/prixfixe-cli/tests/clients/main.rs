@@ -4,9 +4,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod curl;
+mod exim;
+mod haproxy;
 mod message;
 mod msmtp;
+mod nodemailer;
+mod openssl;
+mod postfix;
 mod program;
+mod scanners;
+mod secured;
 #[allow(dead_code, reason = "each test binary uses its own part")]
 #[path = "../server_process/mod.rs"]
 mod server_process;

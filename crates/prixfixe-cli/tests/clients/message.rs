@@ -37,6 +37,19 @@ pub(crate) fn tricky_and_empty_line() -> Vec<u8> {
     [&tricky()[..], b"\r\n"].concat()
 }
 
+/// As DATA carries it, RFC 5321 section 4.5.2.
+pub(crate) fn doubled_dots(message: &[u8]) -> Vec<u8> {
+    let lines = message.split_inclusive(|octet| *octet == b'\n');
+    let dot = |line: &&[u8]| {
+        if line.starts_with(b".") {
+            &b"."[..]
+        } else {
+            b""
+        }
+    };
+    lines.flat_map(|line| [dot(&line), line].concat()).collect()
+}
+
 /// Fails with a text that can be read if these are not the same octets.
 pub(crate) fn same(found: &[u8], expected: &[u8]) {
     assert_eq!(

@@ -1,10 +1,16 @@
 //! msmtp, the sendmail of people without a mail server.
 
-use std::fs;
+use std::{
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::Command,
+};
 
 use crate::{
     message::{self, ENVELOPE},
     program::{program, run},
+    secured::{BOTH, Secured, Tls},
     server_process::{Server, store},
     stored_mail,
 };
@@ -13,17 +19,47 @@ use crate::{
 fn msmtp_delivers() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path());
-    let settings = folder.path().join("msmtprc");
-    let text = format!(
-        "account default\nhost 127.0.0.1\nport {}\nfrom ann@example.org\ndomain client.example\n",
-        server.port()
+    run(
+        &mut msmtp(folder.path(), server.port(), ""),
+        &message::tricky_with_lf(),
     );
-    fs::write(&settings, text).unwrap();
-    let mut command = program("msmtp");
-    command.arg("--file").arg(&settings).arg("bob@example.com");
-    run(&mut command, &message::tricky_with_lf());
     let mail = stored_mail::only(&store(folder.path()));
     assert_eq!(mail.envelope, ENVELOPE);
     assert_eq!(mail.details.helo, "client.example");
     message::same(&mail.body, &message::tricky());
+}
+
+#[test]
+fn msmtp_delivers_over_tls() {
+    for tls in BOTH {
+        let secured = Secured::open();
+        let mut command = msmtp_over(tls, &secured);
+        run(&mut command, &message::tricky_with_lf());
+        message::same(&secured.only().body, &message::tricky());
+    }
+}
+
+/// Over TLS; it verifies the certificate.
+fn msmtp_over(tls: Tls, secured: &Secured) -> Command {
+    let starttls = if tls == Tls::StartTls { "on" } else { "off" };
+    let certificate = secured.certificate();
+    let more = format!(
+        "tls on\ntls_starttls {starttls}\ntls_trust_file {}\n",
+        certificate.display()
+    );
+    msmtp(secured.folder(), secured.port(tls), &more)
+}
+
+fn msmtp(folder: &Path, port: &str, more: &str) -> Command {
+    let settings = folder.join("msmtprc");
+    let text = format!(
+        "account default\nhost 127.0.0.1\nport {port}\nfrom ann@example.org\n\
+         domain client.example\n{more}"
+    );
+    fs::write(&settings, text).unwrap();
+    // It does not read passwords that others could read, too.
+    fs::set_permissions(&settings, Permissions::from_mode(0o600)).unwrap();
+    let mut command = program("msmtp");
+    command.arg("--file").arg(settings).arg("bob@example.com");
+    command
 }

@@ -5,6 +5,7 @@ use prixfixe_delivery::sqlite::BodyType;
 use crate::{
     message::{self, ENVELOPE},
     program::{program, run},
+    secured::{BOTH, Secured, Tls},
     server_process::{LISTEN, Server, store},
     stored_mail,
 };
@@ -92,18 +93,51 @@ client.sendmail('ann@example.org', ['bob@example.com', 'bob@example.net'], b'sho
     assert_eq!(mail.body, b"short\r\n");
 }
 
+#[test]
+fn smtplib_delivers_over_tls() {
+    for tls in BOTH {
+        let secured = Secured::open();
+        python_over(tls, &secured, SEND);
+        message::same(&secured.only().body, &message::tricky());
+    }
+}
+
+const SEND: &str = "client.sendmail('ann@example.org', ['bob@example.com'], message)";
+
 /// Runs a script with a `client` that is connected, and a `message`.
 fn python(server: &Server, script: &str) {
+    let connect = format!(
+        "client = smtplib.SMTP('127.0.0.1', {}, 'client.example')",
+        server.port()
+    );
+    python_with(&connect, script);
+}
+
+/// The same over TLS; the client verifies the certificate.
+fn python_over(tls: Tls, secured: &Secured, script: &str) {
+    let to = format!("('127.0.0.1', {}, 'client.example'", secured.port(tls));
+    let connect = match tls {
+        Tls::StartTls => format!("client = smtplib.SMTP{to})\nclient.starttls(context=context)"),
+        Tls::Implicit => format!("client = smtplib.SMTP_SSL{to}, context=context)"),
+    };
+    let certificate = secured.certificate();
+    let context = format!(
+        "import ssl\ncontext = ssl.create_default_context(cafile='{}')",
+        certificate.display()
+    );
+    python_with(&format!("{context}\n{connect}"), script);
+}
+
+fn python_with(connect: &str, script: &str) {
     let whole = format!(
         "
 import smtplib, sys
 message = sys.stdin.buffer.read()
-client = smtplib.SMTP('127.0.0.1', {}, 'client.example')
+{connect}
 client.ehlo_or_helo_if_needed()
 {script}
 assert client.quit()[0] == 221
-",
-        server.port()
+"
     );
     let mut command = program("python3");
     // What it takes a script for must not depend on where the tests run.

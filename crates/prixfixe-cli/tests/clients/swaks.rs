@@ -5,11 +5,17 @@ use std::{fs, path::Path, process::Command};
 use crate::{
     message::{self, ENVELOPE},
     program::{outcome, program, run},
+    secured::{BOTH, Secured, Tls},
     server_process::{LISTEN, Server, store},
     stored_mail,
 };
 
 fn swaks(server: &Server, folder: &Path) -> Command {
+    swaks_to(server.port(), folder)
+}
+
+/// One that delivers the message of all programs to a port.
+pub(crate) fn swaks_to(port: &str, folder: &Path) -> Command {
     let file = folder.join("message.eml");
     fs::write(&file, message::tricky_with_lf()).unwrap();
     let mut command = program("swaks");
@@ -18,7 +24,7 @@ fn swaks(server: &Server, folder: &Path) -> Command {
             "--server",
             "127.0.0.1",
             "--port",
-            server.port(),
+            port,
             "--helo",
             "client.example",
         ])
@@ -30,6 +36,20 @@ fn swaks(server: &Server, folder: &Path) -> Command {
             "--data",
         ])
         .arg(format!("@{}", file.display()));
+    command
+}
+
+/// The same over TLS; it verifies the certificate.
+fn swaks_over(tls: Tls, secured: &Secured) -> Command {
+    let mut command = swaks_to(secured.port(tls), secured.folder());
+    command
+        .arg(if tls == Tls::StartTls {
+            "-tls"
+        } else {
+            "-tlsc"
+        })
+        .args(["--tls-verify", "--tls-ca-path"])
+        .arg(secured.certificate());
     command
 }
 
@@ -64,4 +84,13 @@ fn swaks_hears_that_a_recipient_is_unknown() {
     assert_eq!(output.status.code(), Some(24));
     assert!(String::from_utf8_lossy(&output.stdout).contains("550 5.1.1"));
     assert!(stored_mail::all(&store(folder.path())).is_empty());
+}
+
+#[test]
+fn swaks_delivers_over_tls() {
+    for tls in BOTH {
+        let secured = Secured::open();
+        run(&mut swaks_over(tls, &secured), b"");
+        message::same(&secured.only().body, &message::tricky_and_empty_line());
+    }
 }
