@@ -15,6 +15,7 @@ use crate::commands::completions::Completions;
 use crate::commands::healthcheck::Healthcheck;
 use crate::commands::inbox::Inbox;
 use crate::commands::man::ManPages;
+use crate::commands::passwd::Passwd;
 use crate::commands::serve::Serve;
 use crate::config;
 use crate::ipc::Ipc;
@@ -55,6 +56,7 @@ enum Command {
     Serve(Box<Serve>),
     CheckConfig(Box<CheckConfig>),
     Inbox(Box<Inbox>),
+    Passwd(Passwd),
     Healthcheck(Healthcheck),
     Ipc(Box<Ipc>),
     Completions(Completions),
@@ -67,6 +69,7 @@ impl Command {
             Self::Serve(command) => command.run(global),
             Self::CheckConfig(command) => command.run(global),
             Self::Inbox(command) => command.run(global),
+            Self::Passwd(command) => command.run(global),
             Self::Healthcheck(command) => command.run(global),
             Self::Ipc(command) => command.run(),
             Self::Completions(command) => command.run(),

@@ -3,10 +3,11 @@
 
 use std::process::{Command, Output};
 
-const SUBCOMMANDS: [&str; 7] = [
+const SUBCOMMANDS: [&str; 8] = [
     "serve",
     "check-config",
     "inbox",
+    "passwd",
     "healthcheck",
     "ipc",
     "completions",

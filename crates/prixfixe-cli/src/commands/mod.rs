@@ -5,4 +5,5 @@ pub(crate) mod completions;
 pub(crate) mod healthcheck;
 pub(crate) mod inbox;
 pub(crate) mod man;
+pub(crate) mod passwd;
 pub(crate) mod serve;

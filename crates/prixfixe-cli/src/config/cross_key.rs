@@ -110,9 +110,8 @@ fn check_listeners(sections: &Sections, reader: &mut Reader<'_>) {
         }
         let place = place_in(row, "auth");
         if !has_passwords {
-            let problem =
-                Problem::Contradiction("there are no users; set auth.password_file".to_owned());
-            reader.warning(&place, "listener.auth", problem);
+            let text = "there are no users; set auth.password_file";
+            contradiction(reader, &place, "listener.auth", text);
         }
         let never_encrypted = row.keys.tls == Some(ListenerTls::None) || !has_certificate;
         if never_encrypted && !wants_tls && !row.keys.auth_without_tls {

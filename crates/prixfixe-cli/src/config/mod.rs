@@ -35,8 +35,8 @@ pub(crate) use fault::{Faults, Finding, Problem};
 pub(crate) use flags::{Assignment, Target};
 pub(crate) use place::Place;
 pub(crate) use settings::{
-    BareNewline, ClientCertificates, Listener, ListenerTls, Log, LogFormat, LogLevel, Protocol,
-    Settings, Sni, Tls, TlsVersion,
+    Auth, BareNewline, ClientCertificates, Listener, ListenerTls, Log, LogFormat, LogLevel,
+    Protocol, Settings, Sni, Tls, TlsVersion,
 };
 pub(crate) use value::{
     AdminAddress, Auto, CertificateSource, Destination, Duration, FilePath, InheritedSocket,

@@ -1,9 +1,13 @@
 //! The sockets that the settings name, bound or inherited.
 
-use prixfixe::{Domain, ListenerSettings, Server, TlsMode, tls::Tls};
+use std::sync::Arc;
+
+use prixfixe::{
+    AuthDemand, Domain, ListenerSettings, PasswordFile, Server, TlsMode, Verifier, tls::Tls,
+};
 
 use crate::{
-    config::{ListenAddress, Listener, ListenerTls, Settings},
+    config::{Auth, ListenAddress, Listener, ListenerTls, Settings},
     serve::{
         inherited::{Inherited, InheritedSockets},
         receiver::RunError,
@@ -16,8 +20,11 @@ pub(crate) fn listen(
     settings: &Settings,
     domain: Domain,
     tls: Option<Tls>,
+    passwords: Option<Arc<PasswordFile>>,
 ) -> Result<Server, RunError> {
-    let mut server = Server::new(session_settings::server(settings, domain, tls));
+    let mut server = session_settings::server(settings, domain, tls);
+    server.verifier = passwords.map(|file| file as Arc<dyn Verifier>);
+    let mut server = Server::new(server);
     let mut inherited = InheritedSockets::from_environment();
     for listener in &settings.listeners {
         let own = listener_settings(settings, listener);
@@ -48,6 +55,12 @@ fn listener_settings(settings: &Settings, listener: &Listener) -> ListenerSettin
         ListenerTls::Starttls => TlsMode::StartTls,
         ListenerTls::Implicit => TlsMode::Implicit,
     };
+    own.auth.demand = match listener.auth {
+        Auth::Never => AuthDemand::Never,
+        Auth::Optional => AuthDemand::Optional,
+        Auth::Required => AuthDemand::Required,
+    };
+    own.auth.without_tls = listener.auth_without_tls;
     own.proxy_protocol.clone_from(&listener.proxy_protocol);
     own
 }

@@ -2,7 +2,11 @@
 
 use std::{io, num::NonZero, pin::pin, sync::Arc, thread};
 
-use prixfixe::{Domain, Handler, ListenError, Server, tls::Tls};
+use prixfixe::{
+    Domain, Handler, ListenError, PasswordFile, Server,
+    auth::{PasswordFileError, PasswordFileSettings},
+    tls::Tls,
+};
 use prixfixe_delivery::{
     AcceptFor, Discard, Recipients, StoreHandler,
     sqlite::{MinFreeDisk, OpenError, SqliteStore, StoreSettings},
@@ -13,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    config::{Auto, Destination, Loaded, Settings, Sources, Switch},
+    config::{Auto, Destination, FilePath, Loaded, Settings, Sources, Switch},
     serve::{
         admin::{AdminListener, Readiness},
         descriptors,
@@ -31,6 +35,8 @@ pub(crate) enum RunError {
     Listen(#[from] ListenError),
     #[error(transparent)]
     Store(#[from] OpenError),
+    #[error("auth.password_file: {0}")]
+    Passwords(#[from] PasswordFileError),
     #[error("domain: {0}")]
     Domain(#[from] prixfixe::proto::DomainError),
     #[error("listen: {0}")]
@@ -48,8 +54,9 @@ pub(crate) fn run(sources: Sources, loaded: Loaded, tls: Option<Tls>) -> Result<
     let domain: Domain = settings.receiver.domain.as_str().parse()?;
     descriptors::raise_limit(settings.receiver.max_connections.get());
     // Ports first: who has the wrong port should not find a data folder made.
-    let server = listen(settings, domain.clone(), tls.clone())?;
-    let reload = Reload::new(sources, loaded, tls);
+    let passwords = passwords(settings)?;
+    let server = listen(settings, domain.clone(), tls.clone(), passwords.clone())?;
+    let reload = Reload::new(sources, loaded, tls, passwords);
     let admin = AdminListener::bind(&settings.admin.listen)?;
     let recipients: Recipients = settings.receiver.recipients.patterns().cloned().collect();
     match settings.receiver.destination.as_slice() {
@@ -75,6 +82,13 @@ pub(crate) fn run(sources: Sources, loaded: Loaded, tls: Option<Tls>) -> Result<
             run_with(settings, server, admin, reload, handler, Some(store))
         }
     }
+}
+
+fn passwords(settings: &Settings) -> Result<Option<Arc<PasswordFile>>, PasswordFileError> {
+    let path = settings.auth.password_file.as_ref();
+    let open =
+        |path: &FilePath| PasswordFile::open(path.as_path(), PasswordFileSettings::default());
+    path.map(open).transpose().map(|file| file.map(Arc::new))
 }
 
 fn run_with<H: Handler>(

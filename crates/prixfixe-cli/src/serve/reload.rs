@@ -1,9 +1,9 @@
 //! Settings that change while the server runs: SIGHUP reads them again, and certificates are also
 //! read again when their files have changed. Sessions under way go on as they are.
 
-use std::{fs, os::unix::fs::MetadataExt, path::Path, time::Duration};
+use std::{fs, os::unix::fs::MetadataExt, path::Path, sync::Arc, time::Duration};
 
-use prixfixe::tls::Tls;
+use prixfixe::{PasswordFile, tls::Tls};
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
 use crate::{
@@ -25,6 +25,7 @@ pub(crate) struct Reload {
     /// What TLS was last made of.
     loaded: Loaded,
     tls: Option<Tls>,
+    passwords: Option<Arc<PasswordFile>>,
     /// The files when they were last read.
     read: Vec<FileIdentity>,
     /// The files when they were last looked at.
@@ -33,13 +34,19 @@ pub(crate) struct Reload {
 
 impl Reload {
     /// `tls` is what the certificates of `loaded` were made into.
-    pub(crate) fn new(sources: Sources, loaded: Loaded, tls: Option<Tls>) -> Self {
+    pub(crate) fn new(
+        sources: Sources,
+        loaded: Loaded,
+        tls: Option<Tls>,
+        passwords: Option<Arc<PasswordFile>>,
+    ) -> Self {
         let read = identities(&loaded);
         Self {
             sources,
             started: loaded.clone(),
             loaded,
             tls,
+            passwords,
             seen: read.clone(),
             read,
         }
@@ -106,7 +113,21 @@ impl Reload {
         self.seen = now;
     }
 
+    async fn read_passwords(&self) {
+        let Some(file) = self.passwords.clone() else {
+            return;
+        };
+        match blocking(move || file.reload().map(|()| file.users())).await {
+            Some(Ok(users)) => tracing::info!(users, "SIGHUP: password file read again"),
+            Some(Err(error)) => {
+                tracing::error!("SIGHUP: auth.password_file: {error}; the users stay as they are");
+            }
+            None => {}
+        }
+    }
+
     async fn read_settings(&mut self) {
+        self.read_passwords().await;
         let sources = self.sources.clone();
         let new = match blocking(move || config::load(&sources)).await {
             Some(Ok(new)) => new,

@@ -104,6 +104,49 @@ fn smtplib_delivers_over_tls() {
 
 const SEND: &str = "client.sendmail('ann@example.org', ['bob@example.com'], message)";
 
+/// Logs in by each of the ways that it knows and that are offered, and is told why when it fails.
+#[test]
+fn smtplib_logs_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let users = folder.path().join("users");
+    let mut passwd = std::process::Command::new(env!("CARGO_BIN_EXE_prixfixe"));
+    passwd.arg("passwd").arg(&users).args(["anna", "--stdin"]);
+    run(&mut passwd, b"correct horse\n");
+    let settings = format!(
+        "recipients = [\"example.com\"]\nlisten = []\n[auth]\npassword_file = \"{}\"\n\
+         [[listener]]\naddress = \"127.0.0.1:0\"\nauth = \"required\"\nauth_without_tls = true\n",
+        users.display()
+    );
+    let server = Server::start_with(folder.path(), &settings);
+    for mechanism in ["plain", "login"] {
+        python(
+            &server,
+            &format!(
+                "
+try:
+    client.sendmail('ann@example.org', ['bob@example.com'], b'short')
+    raise SystemExit('not logged in, and accepted')
+except smtplib.SMTPSenderRefused as refused:
+    assert refused.smtp_code == 530, refused
+client.ehlo()
+assert client.esmtp_features['auth'].split() == ['SCRAM-SHA-256', 'PLAIN', 'LOGIN']
+method = client.auth_{mechanism}
+client.user, client.password = 'anna', 'wrong'
+try:
+    client.auth('{mechanism}', method)
+    raise SystemExit('logged in with a wrong password')
+except smtplib.SMTPAuthenticationError as refused:
+    assert refused.smtp_code == 535, refused
+client.password = 'correct horse'
+assert client.auth('{mechanism}', method, initial_response_ok=False)[0] == 235
+client.sendmail('ann@example.org', ['bob@example.com'], b'short')
+"
+            ),
+        );
+    }
+    assert_eq!(stored_mail::all(&store(folder.path())).len(), 2);
+}
+
 /// Runs a script with a `client` that is connected, and a `message`.
 fn python(server: &Server, script: &str) {
     let connect = format!(

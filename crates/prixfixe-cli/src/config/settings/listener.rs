@@ -1,6 +1,5 @@
 //! `[[listener]]` and `[[bare_newline_network]]`.
 
-use super::{AUTH, AUTH_REQUIRED};
 use crate::config::key::{
     Missing,
     Status::{Built, BuiltExcept, Later},
@@ -18,9 +17,9 @@ section! {
         /// When it encrypts; `"starttls"` once `tls.certificate` is set, else `"none"`.
         tls: Option<ListenerTls> = unset, Built;
         /// Whether clients can or must log in.
-        auth: Auth = "\"never\"", BuiltExcept(&[("optional", AUTH), ("required", AUTH_REQUIRED)]);
+        auth: Auth = "\"never\"", Built;
         /// Offer the login also before TLS, where passwords travel in plain text.
-        auth_without_tls: bool = "false", Later(AUTH);
+        auth_without_tls: bool = "false", Built;
         /// What happens to a message with a bare CR or LF; unset, `bare_newline` decides.
         bare_newline: Option<BareNewline> = unset, Built;
         /// Clients that begin with a PROXY header, which tells the address behind them.

@@ -16,7 +16,7 @@ pub(crate) use store::Store;
 pub(crate) use timeouts::Timeouts;
 pub(crate) use tls::{AuthKeys, ClientCertificates, Sni, Tls, TlsVersion};
 
-use super::key::{Key, Missing, Shape};
+use super::key::{Key, Shape};
 use super::place::Place;
 use super::reader::{Reader, Row};
 use super::section::Section;
@@ -182,7 +182,3 @@ impl Sections {
         }
     }
 }
-
-const AUTH: Missing = Missing::warned("AUTH");
-/// A listener that demands a login must not be open to all.
-const AUTH_REQUIRED: Missing = Missing::refused("AUTH");

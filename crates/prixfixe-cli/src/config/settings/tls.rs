@@ -1,7 +1,6 @@
 //! `[tls]`, `[[tls.sni]]` and `[auth]`.
 
-use super::AUTH;
-use crate::config::key::Status::{Built, Later};
+use crate::config::key::Status::Built;
 use crate::config::section::section;
 use crate::config::value::{
     CertificateSource, CipherSuite, DomainName, FilePath, KeyExchangeGroup, choice,
@@ -49,7 +48,7 @@ section! {
     /// Logins.
     pub(crate) struct AuthKeys: Table("auth") {
         /// The file with users and their passwords.
-        password_file: Option<FilePath> = unset, Later(AUTH);
+        password_file: Option<FilePath> = unset, Built;
     }
 }
 

@@ -102,6 +102,13 @@ impl PasswordFile {
         self.users.load().count()
     }
 
+    /// The beginning of a new file: its secret. None if the system has no random numbers.
+    pub fn new_text() -> Option<String> {
+        let mut secret = [0; 32];
+        aws_lc_rs::rand::fill(&mut secret).ok()?;
+        Some(format!("*:{{SECRET}}{}\n", super::base64::encode(&secret)))
+    }
+
     /// Whether a text could be the content of such a file.
     pub fn check_text(text: &str) -> Result<(), PasswordFileError> {
         let secret = ScramSecret::new(&[]);

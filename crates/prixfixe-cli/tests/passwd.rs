@@ -1,0 +1,164 @@
+//! `prixfixe passwd`.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{
+    fs,
+    io::Write,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+/// Runs it with this on standard input.
+fn passwd(folder: &Path, arguments: &[&str], input: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_prixfixe"));
+    command.env_clear().current_dir(folder).arg("passwd");
+    command.args(arguments).stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // Who refuses to begin does not read it.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+#[track_caller]
+fn done(output: &Output) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.is_empty(), "{said}");
+}
+
+#[track_caller]
+fn failed(output: &Output, code: i32, reason: &str) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    assert!(said.contains(reason), "{said}");
+}
+
+#[test]
+fn a_user_comes_changes_and_goes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (here, path) = (folder.path(), folder.path().join("users"));
+    done(&passwd(here, &["users", "anna", "--stdin"], "first\n"));
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let made = fs::read_to_string(&path).unwrap();
+    assert!(made.starts_with("*:{SECRET}") && made.contains("\nanna:{SCRAM-SHA-256}40960$"));
+    fs::write(
+        &path,
+        format!(
+            "# ours\n\n{made}bert:{}",
+            &made[made.find("{SCRAM").unwrap()..]
+        ),
+    )
+    .unwrap();
+
+    done(&passwd(
+        here,
+        &["users", "anna", "--stdin", "--scheme", "argon2id"],
+        "second\r\n",
+    ));
+    let changed = fs::read_to_string(&path).unwrap();
+    let names = changed.lines().map(|line| line.split(':').next().unwrap());
+    assert_eq!(
+        names.collect::<Vec<_>>(),
+        ["# ours", "", "*", "anna", "bert"]
+    );
+    assert!(changed.contains("\nanna:{ARGON2ID}$argon2id$"));
+
+    done(&passwd(
+        here,
+        &["users", "anna", "--verify", "--stdin"],
+        "second",
+    ));
+    failed(
+        &passwd(here, &["users", "anna", "--verify", "--stdin"], "first\n"),
+        1,
+        "wrong password",
+    );
+    done(&passwd(
+        here,
+        &["users", "bert", "--verify", "--stdin"],
+        "first\n",
+    ));
+    failed(
+        &passwd(here, &["users", "carl", "--verify", "--stdin"], "x\n"),
+        1,
+        "no user carl",
+    );
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        changed,
+        "nothing was written"
+    );
+
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    done(&passwd(here, &["users", "anna", "--delete"], ""));
+    let left = fs::read_to_string(&path).unwrap();
+    assert!(
+        left.starts_with("# ours\n\n*:") && !left.contains("anna"),
+        "{left}"
+    );
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o640, "as it was");
+    failed(
+        &passwd(here, &["users", "anna", "--delete"], ""),
+        1,
+        "no user anna",
+    );
+    assert_eq!(
+        fs::read_dir(here).unwrap().count(),
+        1,
+        "no temporary file is left"
+    );
+}
+
+#[test]
+fn the_settings_name_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    fs::write(here.join("p.toml"), "[auth]\npassword_file = \"logins\"\n").unwrap();
+    done(&passwd(
+        here,
+        &["--config", "p.toml", "anna", "--stdin"],
+        "secret\n",
+    ));
+    assert!(here.join("logins").exists());
+    failed(
+        &passwd(here, &["anna", "--stdin"], "secret\n"),
+        2,
+        "no password file",
+    );
+}
+
+#[test]
+fn what_it_does_not_take() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    for name in ["a:b", "#a", "*", "a\u{7}", ""] {
+        failed(&passwd(here, &["users", name, "--stdin"], "x\n"), 2, "name");
+    }
+    failed(
+        &passwd(here, &["users", "anna", "--stdin"], "\n"),
+        1,
+        "empty",
+    );
+    failed(
+        &passwd(here, &["users", "anna", "--stdin"], "a\u{7}b\n"),
+        1,
+        "control",
+    );
+    failed(&passwd(here, &["users", "anna"], ""), 1, "--stdin");
+    failed(
+        &passwd(here, &["users", "anna", "--delete"], ""),
+        1,
+        "users: ",
+    );
+    assert!(!here.join("users").exists());
+    fs::write(here.join("users"), "nonsense\n").unwrap();
+    let broken = passwd(here, &["users", "anna", "--stdin"], "x\n");
+    failed(&broken, 1, "line 1: write USER");
+    assert_eq!(
+        fs::read_to_string(here.join("users")).unwrap(),
+        "nonsense\n"
+    );
+}
