@@ -82,5 +82,6 @@ pub(crate) fn quirks(settings: &Settings, bare_newline: config::BareNewline) -> 
     quirks.missing_brackets = receiver.allow_missing_brackets;
     quirks.strict_lengths = receiver.strict_lengths;
     quirks.refuse_nul = receiver.refuse_nul;
+    quirks.refuse_early_talk = receiver.refuse_early_talk;
     quirks
 }

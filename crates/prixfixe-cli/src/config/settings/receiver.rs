@@ -3,7 +3,7 @@
 use super::listener::BareNewline;
 use crate::config::key::{
     Missing,
-    Status::{Built, BuiltExcept, Later},
+    Status::{Built, BuiltExcept},
 };
 use crate::config::section::section;
 use crate::config::value::{
@@ -40,7 +40,7 @@ section! {
         /// Refuse messages with NUL bytes outside BINARYMIME instead of marking them.
         refuse_nul: bool = "false", Built;
         /// Refuse clients that talk before the greeting or behind a command that ends a flight.
-        refuse_early_talk: bool = "false", Later(Missing::warned("the refusal of early talk"));
+        refuse_early_talk: bool = "false", Built;
     }
 }
 
