@@ -3,7 +3,9 @@
 use super::fault::Problem;
 use super::place::Place;
 use super::reader::{Reader, Row};
-use super::settings::{Auth, ClientCertificates, ListenerTls, Sections, TlsVersion};
+use super::settings::{
+    Auth, ClientCertificates, ListenerKeys, ListenerTls, Protocol, Sections, TlsVersion,
+};
 use super::value::{CertificateSource, Duration, ListenAddress};
 
 /// Notes every contradiction.
@@ -100,6 +102,7 @@ fn check_listeners(sections: &Sections, reader: &mut Reader<'_>) {
     let has_certificate = reader.place_of("tls.certificate").is_some();
     let has_passwords = reader.place_of("auth.password_file").is_some();
     for row in &sections.listeners {
+        check_lmtp_port(row, reader);
         let wants_tls = !matches!(row.keys.tls, None | Some(ListenerTls::None));
         if wants_tls && !has_certificate {
             let text = "there is no certificate; set tls.certificate and tls.key";
@@ -121,6 +124,24 @@ fn check_listeners(sections: &Sections, reader: &mut Reader<'_>) {
         }
     }
 }
+
+/// Whoever sends by SMTP would lose the replies for all but the first recipient.
+fn check_lmtp_port(row: &Row<ListenerKeys>, reader: &mut Reader<'_>) {
+    let is_smtp_port =
+        matches!(&row.keys.address, ListenAddress::Tcp(address) if address.port() == SMTP_PORT);
+    if row.keys.protocol == Protocol::Lmtp && is_smtp_port {
+        let text = "LMTP must not be spoken on port 25 (RFC 2033 section 5); choose another port";
+        contradiction(
+            reader,
+            &place_in(row, "protocol"),
+            "listener.protocol",
+            text,
+        );
+    }
+}
+
+/// The port on which servers speak SMTP to each other.
+const SMTP_PORT: u16 = 25;
 
 fn check_addresses(sections: &Sections, reader: &mut Reader<'_>) {
     let listen_place = reader.place_of("listen").unwrap_or(Place::Default);

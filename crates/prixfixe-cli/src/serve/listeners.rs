@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use prixfixe::{
-    AuthDemand, Domain, ListenerSettings, PasswordFile, Server, TlsMode, Verifier, tls::Tls,
+    AuthDemand, Domain, ListenerSettings, PasswordFile, Protocol, Server, TlsMode, Verifier,
+    tls::Tls,
 };
 
 use crate::{
-    config::{Auth, ListenAddress, Listener, ListenerTls, Settings},
+    config::{self, Auth, ListenAddress, Listener, ListenerTls, Settings},
     serve::{
         inherited::{Inherited, InheritedSockets},
         receiver::RunError,
@@ -50,6 +51,10 @@ fn listener_settings(settings: &Settings, listener: &Listener) -> ListenerSettin
     let mut own = ListenerSettings::default();
     own.backlog = Some(settings.receiver.listen_backlog.get());
     own.quirks = Some(session_settings::quirks(settings, listener.bare_newline));
+    own.protocol = match listener.protocol {
+        config::Protocol::Smtp => Protocol::Smtp,
+        config::Protocol::Lmtp => Protocol::Lmtp,
+    };
     own.tls = match listener.tls {
         ListenerTls::None => TlsMode::None,
         ListenerTls::Starttls => TlsMode::StartTls,

@@ -4,6 +4,7 @@
 
 mod health;
 mod inherited;
+mod lmtp;
 mod refusing_to_start;
 mod restart;
 #[allow(dead_code, reason = "each test binary uses its own part")]

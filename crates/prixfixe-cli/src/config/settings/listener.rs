@@ -13,7 +13,7 @@ section! {
         /// Where it listens.
         address: ListenAddress = unset, Built;
         /// What it speaks.
-        protocol: Protocol = "\"smtp\"", BuiltExcept(&[("lmtp", Missing::refused("LMTP"))]);
+        protocol: Protocol = "\"smtp\"", Built;
         /// When it encrypts; `"starttls"` once `tls.certificate` is set, else `"none"`.
         tls: Option<ListenerTls> = unset, Built;
         /// Whether clients can or must log in.
