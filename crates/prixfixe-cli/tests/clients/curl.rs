@@ -4,8 +4,8 @@ use std::{fs, process::Command};
 
 use crate::{
     message::{self, ENVELOPE},
-    program::{program, run},
-    secured::{BOTH, Secured, Tls},
+    program::{outcome, program, run},
+    secured::{BOTH, PASSWORD, Secured, Tls, USER},
     server_process::{Server, store},
     stored_mail,
 };
@@ -85,5 +85,25 @@ fn curl_delivers_over_tls() {
         let secured = Secured::open();
         run(&mut curl_over(tls, &secured), b"");
         message::same(&secured.only().body, &message::tricky());
+    }
+}
+
+#[test]
+fn curl_logs_in() {
+    let mut mechanisms = vec!["PLAIN", "LOGIN"];
+    let built_with = outcome(program("curl").arg("--version"), b"").stdout;
+    // SCRAM is a matter of how it was built.
+    if String::from_utf8_lossy(&built_with).contains("gsasl") {
+        mechanisms.push("SCRAM-SHA-256");
+    }
+    for mechanism in mechanisms {
+        for tls in BOTH {
+            let secured = Secured::with_login();
+            let mut command = curl_over(tls, &secured);
+            command.args(["--user", &format!("{USER}:{PASSWORD}")]);
+            command.args(["--login-options", &format!("AUTH={mechanism}")]);
+            run(&mut command, b"");
+            message::same(&secured.only().body, &message::tricky());
+        }
     }
 }

@@ -10,17 +10,34 @@ use std::{
 use crate::{
     message,
     program::{installed, outcome, program, run},
-    secured::{BOTH, Secured, Tls},
+    secured::{BOTH, PASSWORD, Secured, Tls, USER},
 };
 
 #[test]
 fn exim_delivers_in_chunks_over_tls() {
     for tls in BOTH {
         let secured = Secured::open();
-        let exim = Exim::new(&secured, tls);
+        let exim = Exim::new(&secured, tls, Login::None);
         exim.deliver();
         message::same(&secured.only().body, &message::tricky());
     }
+}
+
+#[test]
+fn exim_logs_in_and_delivers_in_chunks() {
+    for (tls, login) in BOTH.into_iter().zip([Login::Plain, Login::Login]) {
+        let secured = Secured::with_login();
+        let exim = Exim::new(&secured, tls, login);
+        exim.deliver();
+        message::same(&secured.only().body, &message::tricky());
+    }
+}
+
+#[derive(PartialEq)]
+enum Login {
+    None,
+    Plain,
+    Login,
 }
 
 /// An Exim with a spool of its own. Debian's wants to be started by root.
@@ -30,7 +47,7 @@ struct Exim {
 }
 
 impl Exim {
-    fn new(secured: &Secured, tls: Tls) -> Self {
+    fn new(secured: &Secured, tls: Tls, login: Login) -> Self {
         let spool = secured.folder().join("exim");
         fs::create_dir(&spool).unwrap();
         let (user, group) = (id_of("-u"), id_of("-g"));
@@ -44,7 +61,7 @@ impl Exim {
             settings: secured.folder().join("exim.conf"),
             log: spool.join("mainlog"),
         };
-        let text = settings(secured, tls, &spool);
+        let text = settings(secured, tls, &login, &spool);
         fs::write(&exim.settings, text).unwrap();
         exim
     }
@@ -82,10 +99,25 @@ fn id_of(which: &str) -> u32 {
     number.unwrap_or_else(|_| panic!("Exim has no user; run `cargo xtask setup`"))
 }
 
-fn settings(secured: &Secured, tls: Tls, spool: &Path) -> String {
+fn settings(secured: &Secured, tls: Tls, login: &Login, spool: &Path) -> String {
     let implicit = match tls {
         Tls::StartTls => "",
         Tls::Implicit => "  protocol = smtps\n",
+    };
+    let (login_wanted, authenticator) = match login {
+        Login::None => ("", String::new()),
+        Login::Plain => (
+            "  hosts_require_auth = *\n",
+            format!(
+                "plain:\n  driver = plaintext\n  public_name = PLAIN\n  client_send = ^{USER}^{PASSWORD}\n"
+            ),
+        ),
+        Login::Login => (
+            "  hosts_require_auth = *\n",
+            format!(
+                "login:\n  driver = plaintext\n  public_name = LOGIN\n  client_send = : {USER} : {PASSWORD}\n"
+            ),
+        ),
     };
     format!(
         "primary_hostname = client.example\n\
@@ -99,7 +131,9 @@ fn settings(secured: &Secured, tls: Tls, spool: &Path) -> String {
          begin transports\n\
          next_hop:\n  driver = smtp\n  port = {port}\n{implicit}\
          \x20 hosts_try_chunking = *\n  hosts_require_tls = *\n\
-         \x20 tls_verify_certificates = {certificate}\n  tls_verify_hosts = *\n  tls_verify_cert_hostnames =\n",
+         \x20 tls_verify_certificates = {certificate}\n  tls_verify_hosts = *\n  tls_verify_cert_hostnames =\n\
+         {login_wanted}\
+         begin authenticators\n{authenticator}",
         spool = spool.display(),
         exim = exim_program().get_program().to_string_lossy(),
         port = secured.port(tls),

@@ -10,7 +10,7 @@ use std::{
 use crate::{
     message::{self, ENVELOPE},
     program::{program, run},
-    secured::{BOTH, Secured, Tls},
+    secured::{BOTH, PASSWORD, Secured, Tls, USER},
     server_process::{Server, store},
     stored_mail,
 };
@@ -33,18 +33,31 @@ fn msmtp_delivers() {
 fn msmtp_delivers_over_tls() {
     for tls in BOTH {
         let secured = Secured::open();
-        let mut command = msmtp_over(tls, &secured);
+        let mut command = msmtp_over(tls, &secured, "");
         run(&mut command, &message::tricky_with_lf());
         message::same(&secured.only().body, &message::tricky());
     }
 }
 
+#[test]
+fn msmtp_logs_in() {
+    for mechanism in ["plain", "login", "scram-sha-256"] {
+        for tls in BOTH {
+            let secured = Secured::with_login();
+            let login = format!("auth {mechanism}\nuser {USER}\npassword {PASSWORD}\n");
+            let mut command = msmtp_over(tls, &secured, &login);
+            run(&mut command, &message::tricky_with_lf());
+            message::same(&secured.only().body, &message::tricky());
+        }
+    }
+}
+
 /// Over TLS; it verifies the certificate.
-fn msmtp_over(tls: Tls, secured: &Secured) -> Command {
+fn msmtp_over(tls: Tls, secured: &Secured, more: &str) -> Command {
     let starttls = if tls == Tls::StartTls { "on" } else { "off" };
     let certificate = secured.certificate();
     let more = format!(
-        "tls on\ntls_starttls {starttls}\ntls_trust_file {}\n",
+        "tls on\ntls_starttls {starttls}\ntls_trust_file {}\n{more}",
         certificate.display()
     );
     msmtp(secured.folder(), secured.port(tls), &more)

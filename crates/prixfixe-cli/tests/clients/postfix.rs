@@ -12,7 +12,7 @@ use std::{
 use crate::{
     message,
     program::{Watched, outcome, program, run},
-    secured::{BOTH, Secured, Tls},
+    secured::{BOTH, PASSWORD, Secured, Tls, USER},
     swaks::swaks_to,
 };
 
@@ -21,6 +21,20 @@ fn postfix_relays_over_tls() {
     for tls in BOTH {
         let secured = Secured::open();
         relay(&secured, &settings(&secured, tls));
+    }
+}
+
+#[test]
+fn postfix_logs_in_and_relays() {
+    for mechanism in ["PLAIN", "LOGIN", "SCRAM-SHA-256"] {
+        let secured = Secured::with_login();
+        let login = format!(
+            "smtp_sasl_auth_enable = yes\n\
+             smtp_sasl_mechanism_filter = {mechanism}\n\
+             smtp_sasl_security_options = noanonymous\n\
+             smtp_sasl_password_maps = static:{USER}:{PASSWORD}\n"
+        );
+        relay(&secured, &(settings(&secured, Tls::StartTls) + &login));
     }
 }
 

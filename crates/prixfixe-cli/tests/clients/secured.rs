@@ -1,4 +1,4 @@
-//! A server with TLS, and what its clients need to know of it.
+//! A server with TLS, and with users where a test asks for them, and what clients need to know.
 
 use std::path::{Path, PathBuf};
 
@@ -19,6 +19,9 @@ pub(crate) enum Tls {
 /// Both, for tests that do the same with each.
 pub(crate) const BOTH: [Tls; 2] = [Tls::StartTls, Tls::Implicit];
 
+pub(crate) const USER: &str = "ann";
+pub(crate) const PASSWORD: &str = "Correct-horse_7";
+
 /// A server with a listener for each way to TLS. Its folder is gone when it is dropped.
 pub(crate) struct Secured {
     pub(crate) server: Server,
@@ -30,23 +33,36 @@ pub(crate) struct Secured {
 impl Secured {
     /// One to which everybody may send.
     pub(crate) fn open() -> Self {
-        Self::start(tempfile::tempdir().unwrap(), "", "ESMTPS")
+        Self::start(tempfile::tempdir().unwrap(), "", "", "ESMTPS")
+    }
+
+    /// One to which only [`USER`] may send.
+    pub(crate) fn with_login() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        add_user(&folder.path().join("users"));
+        let users = "[auth]\npassword_file = \"users\"\n";
+        Self::start(folder, "auth = \"required\"\n", users, "ESMTPSA")
     }
 
     /// One that believes a balancer on this machine who its clients are.
     pub(crate) fn behind_balancer() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let balancer = "proxy_protocol = [\"127.0.0.1/32\"]\n";
-        Self::start(folder, balancer, "ESMTPS")
+        Self::start(folder, balancer, "", "ESMTPS")
     }
 
-    fn start(folder: tempfile::TempDir, of_each_listener: &str, with: &'static str) -> Self {
+    fn start(
+        folder: tempfile::TempDir,
+        of_each_listener: &str,
+        more: &str,
+        with: &'static str,
+    ) -> Self {
         make_certificate(folder.path());
         let listener = |tls: &str| {
             format!("[[listener]]\naddress = \"127.0.0.1:0\"\ntls = \"{tls}\"\n{of_each_listener}")
         };
         let settings = format!(
-            "listen = []\n{}{}[tls]\ncertificate = \"certificate.pem\"\nkey = \"key.pem\"\n",
+            "listen = []\n{}{}[tls]\ncertificate = \"certificate.pem\"\nkey = \"key.pem\"\n{more}",
             listener("starttls"),
             listener("implicit"),
         );
@@ -84,6 +100,11 @@ impl Secured {
         assert_eq!(mail.details.protocol, self.with);
         mail
     }
+
+    /// That there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        stored_mail::all(&store(self.folder())).is_empty()
+    }
 }
 
 fn make_certificate(folder: &Path) {
@@ -96,4 +117,10 @@ fn make_certificate(folder: &Path) {
         .arg("subjectAltName=DNS:mx.example.com,IP:127.0.0.1")
         .args(["-keyout", "key.pem", "-out", "certificate.pem"]);
     run(&mut command, b"");
+}
+
+fn add_user(file: &Path) {
+    let mut command = program(env!("CARGO_BIN_EXE_prixfixe"));
+    command.arg("passwd").arg(file).args([USER, "--stdin"]);
+    run(&mut command, format!("{PASSWORD}\n").as_bytes());
 }

@@ -5,7 +5,7 @@ use prixfixe_delivery::sqlite::BodyType;
 use crate::{
     message::{self, ENVELOPE},
     program::{program, run},
-    secured::{BOTH, Secured, Tls},
+    secured::{BOTH, PASSWORD, Secured, Tls, USER},
     server_process::{LISTEN, Server, store},
     stored_mail,
 };
@@ -102,11 +102,61 @@ fn smtplib_delivers_over_tls() {
     }
 }
 
+#[test]
+fn smtplib_logs_in() {
+    for mechanism in ["plain", "login"] {
+        for tls in BOTH {
+            let secured = Secured::with_login();
+            let script = format!(
+                "
+client.user, client.password = '{USER}', '{PASSWORD}'
+assert client.auth('{mechanism}', client.auth_{mechanism})[0] == 235
+{SEND}"
+            );
+            python_over(tls, &secured, &script);
+            message::same(&secured.only().body, &message::tricky());
+        }
+    }
+}
+
+/// Passwords travel under TLS only, and a wrong one is no secret to its owner.
+#[test]
+fn smtplib_hears_what_is_wrong_with_its_login() {
+    let secured = Secured::with_login();
+    python(
+        &secured.server,
+        &format!(
+            "
+assert not client.has_extn('auth')
+try:
+    client.login('{USER}', '{PASSWORD}')
+    raise SystemExit('the password was sent for all to read')
+except smtplib.SMTPNotSupportedError:
+    pass
+"
+        ),
+    );
+    python_over(
+        Tls::StartTls,
+        &secured,
+        &format!(
+            "
+try:
+    client.login('{USER}', 'wrong')
+    raise SystemExit('logged in')
+except smtplib.SMTPAuthenticationError as refused:
+    assert refused.smtp_code == 535, refused
+"
+        ),
+    );
+    assert!(secured.is_empty());
+}
+
 const SEND: &str = "client.sendmail('ann@example.org', ['bob@example.com'], message)";
 
 /// Logs in by each of the ways that it knows and that are offered, and is told why when it fails.
 #[test]
-fn smtplib_logs_in() {
+fn smtplib_logs_in_without_tls_where_a_listener_allows_it() {
     let folder = tempfile::tempdir().unwrap();
     let users = folder.path().join("users");
     let mut passwd = std::process::Command::new(env!("CARGO_BIN_EXE_prixfixe"));

@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use crate::{
     message::{self, ENVELOPE},
     program::{outcome, program, run},
-    secured::{BOTH, Secured, Tls},
+    secured::{BOTH, PASSWORD, Secured, Tls, USER},
     server_process::{LISTEN, Server, store},
     stored_mail,
 };
@@ -93,4 +93,37 @@ fn swaks_delivers_over_tls() {
         run(&mut swaks_over(tls, &secured), b"");
         message::same(&secured.only().body, &message::tricky_and_empty_line());
     }
+}
+
+#[test]
+fn swaks_logs_in() {
+    for (tls, mechanism) in BOTH.into_iter().zip(["PLAIN", "LOGIN"]) {
+        let secured = Secured::with_login();
+        let mut command = swaks_over(tls, &secured);
+        command.args(["--auth", mechanism, "--auth-user", USER]);
+        run(command.args(["--auth-password", PASSWORD]), b"");
+        message::same(&secured.only().body, &message::tricky_and_empty_line());
+    }
+}
+
+#[test]
+fn swaks_hears_that_a_password_is_wrong() {
+    let secured = Secured::with_login();
+    let mut command = swaks_over(Tls::StartTls, &secured);
+    command.args(["--auth", "PLAIN", "--auth-user", USER]);
+    let output = outcome(command.args(["--auth-password", "wrong"]), b"");
+    // Its documentation: 28 is an error of AUTH.
+    assert_eq!(output.status.code(), Some(28));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("535 5.7.8"));
+    assert!(secured.is_empty());
+}
+
+#[test]
+fn swaks_hears_that_it_has_to_log_in() {
+    let secured = Secured::with_login();
+    let output = outcome(&mut swaks_over(Tls::Implicit, &secured), b"");
+    // Its documentation: 23 is an error of MAIL.
+    assert_eq!(output.status.code(), Some(23));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("530 5.7.0"));
+    assert!(secured.is_empty());
 }
