@@ -17,7 +17,7 @@ use crate::{
 fn exim_delivers_in_chunks_over_tls() {
     for tls in BOTH {
         let secured = Secured::open();
-        let exim = Exim::new(&secured, tls, Login::None);
+        let exim = Exim::new(&secured, tls, Mechanism::None);
         exim.deliver();
         message::same(&secured.only().body, &message::tricky());
     }
@@ -25,16 +25,17 @@ fn exim_delivers_in_chunks_over_tls() {
 
 #[test]
 fn exim_logs_in_and_delivers_in_chunks() {
-    for (tls, login) in BOTH.into_iter().zip([Login::Plain, Login::Login]) {
+    for (tls, mechanism) in BOTH.into_iter().zip([Mechanism::Plain, Mechanism::Login]) {
         let secured = Secured::with_login();
-        let exim = Exim::new(&secured, tls, login);
+        let exim = Exim::new(&secured, tls, mechanism);
         exim.deliver();
         message::same(&secured.only().body, &message::tricky());
     }
 }
 
-#[derive(PartialEq)]
-enum Login {
+/// How it logs in.
+#[derive(Clone, Copy)]
+enum Mechanism {
     None,
     Plain,
     Login,
@@ -47,7 +48,7 @@ struct Exim {
 }
 
 impl Exim {
-    fn new(secured: &Secured, tls: Tls, login: Login) -> Self {
+    fn new(secured: &Secured, tls: Tls, mechanism: Mechanism) -> Self {
         let spool = secured.folder().join("exim");
         fs::create_dir(&spool).unwrap();
         let (user, group) = (id_of("-u"), id_of("-g"));
@@ -61,7 +62,7 @@ impl Exim {
             settings: secured.folder().join("exim.conf"),
             log: spool.join("mainlog"),
         };
-        let text = settings(secured, tls, &login, &spool);
+        let text = settings(secured, tls, mechanism, &spool);
         fs::write(&exim.settings, text).unwrap();
         exim
     }
@@ -99,20 +100,20 @@ fn id_of(which: &str) -> u32 {
     number.unwrap_or_else(|_| panic!("Exim has no user; run `cargo xtask setup`"))
 }
 
-fn settings(secured: &Secured, tls: Tls, login: &Login, spool: &Path) -> String {
+fn settings(secured: &Secured, tls: Tls, mechanism: Mechanism, spool: &Path) -> String {
     let implicit = match tls {
         Tls::StartTls => "",
         Tls::Implicit => "  protocol = smtps\n",
     };
-    let (login_wanted, authenticator) = match login {
-        Login::None => ("", String::new()),
-        Login::Plain => (
+    let (login_wanted, authenticator) = match mechanism {
+        Mechanism::None => ("", String::new()),
+        Mechanism::Plain => (
             "  hosts_require_auth = *\n",
             format!(
                 "plain:\n  driver = plaintext\n  public_name = PLAIN\n  client_send = ^{USER}^{PASSWORD}\n"
             ),
         ),
-        Login::Login => (
+        Mechanism::Login => (
             "  hosts_require_auth = *\n",
             format!(
                 "login:\n  driver = plaintext\n  public_name = LOGIN\n  client_send = : {USER} : {PASSWORD}\n"
