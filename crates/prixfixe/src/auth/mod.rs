@@ -4,6 +4,8 @@ mod base64;
 mod conversation;
 mod delays;
 mod exchange;
+#[doc(hidden)]
+pub mod fuzzing;
 mod login;
 mod oauth_bearer;
 mod password_file;
