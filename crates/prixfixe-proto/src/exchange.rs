@@ -27,7 +27,7 @@ pub(crate) enum Exchange {
 }
 
 impl Session {
-    /// Answers the question of a [`Step::Ask`] with [`Stage::Auth`].
+    /// Answers the question of a [`Step::Ask`] with [`Stage::Auth`](crate::Stage::Auth).
     pub fn answer_auth(
         &mut self,
         verdict: AuthVerdict,
