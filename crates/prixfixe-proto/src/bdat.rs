@@ -28,7 +28,9 @@ pub(crate) struct Discard {
 
 /// Begins a chunk, and with the first one a body.
 pub(crate) fn begin(session: &mut Session, chunk: Chunk, now: Instant) -> Option<Step<'static>> {
-    session.deadline = now + session.config.timeouts.body;
+    if chunk.octets > 0 {
+        session.deadline = now + session.config.timeouts.body;
+    }
     session.go(Event::Chunk);
     let body_type = session.envelope.as_ref().and_then(|e| e.parameters.body);
     let first = session.body.is_none();
@@ -45,7 +47,9 @@ pub(crate) fn begin(session: &mut Session, chunk: Chunk, now: Instant) -> Option
 /// Acknowledges a chunk behind which others follow.
 pub(crate) fn end(session: &mut Session, chunk: Chunk, output: &mut Vec<u8>, now: Instant) {
     session.go(Event::ChunkEnd);
-    session.deadline = now + session.config.timeouts.command;
+    if chunk.octets > 0 {
+        session.deadline = now + session.config.timeouts.command;
+    }
     write(
         output,
         format_args!("250 2.0.0 {} octets received", chunk.octets),

@@ -129,8 +129,12 @@ pub(crate) fn take_line(
         Framed::Incomplete(used) => return (used, Some(Step::NeedInput)),
         Framed::TooLong(used) => {
             session.deadline = now + session.config.timeouts.command;
-            let refusal = Refusal::fixed(500, 5, 6, "Authentication line too long");
-            fail(session, &refusal, output);
+            if session.exchange == Some(Exchange::Lost) {
+                lose(session, output);
+            } else {
+                let refusal = Refusal::fixed(500, 5, 6, "Authentication line too long");
+                fail(session, &refusal, output);
+            }
             return (used, None);
         }
         Framed::Endless => {
@@ -150,8 +154,7 @@ fn take_response(
     now: Instant,
 ) -> Option<Step<'static>> {
     if session.exchange == Some(Exchange::Lost) {
-        end(session);
-        count_failure(session, &Refusal::authentication_failed(), output);
+        lose(session, output);
         return None;
     }
     if line == b"*" {
@@ -211,6 +214,12 @@ fn count_failure(session: &mut Session, refusal: &Refusal, output: &mut Vec<u8>)
     } else {
         refusal.write_to(output);
     }
+}
+
+/// Ends an exchange that has failed, whatever its client had to say to that.
+fn lose(session: &mut Session, output: &mut Vec<u8>) {
+    end(session);
+    count_failure(session, &Refusal::authentication_failed(), output);
 }
 
 /// Ends an exchange in which the client broke the protocol.

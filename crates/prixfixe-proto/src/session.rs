@@ -199,6 +199,7 @@ impl Session {
         self.extended = false;
         self.authenticated = false;
         self.envelope = None;
+        self.chunk_refused = false;
         self.framer = Framer::default();
         self.deadline = now + self.config.timeouts.command;
         self.go(Event::Secured);
@@ -306,6 +307,14 @@ impl Session {
         }
     }
 
+    /// A line was heard. Between two chunks it wins no time, since the application holds on to a
+    /// message meanwhile: only octets of that do.
+    fn wait_for_command(&mut self, now: Instant) {
+        if self.state != State::Chunks {
+            self.deadline = now + self.config.timeouts.command;
+        }
+    }
+
     fn take_command(
         &mut self,
         input: &[u8],
@@ -326,7 +335,7 @@ impl Session {
             Framed::Line(used, line) => (used, line),
             Framed::Incomplete(used) => return (used, Some(Step::NeedInput)),
             Framed::TooLong(used) => {
-                self.deadline = now + self.config.timeouts.command;
+                self.wait_for_command(now);
                 let refusal = Refusal::fixed(500, 5, 2, "Line too long");
                 effect::protocol_error(self, &refusal, output);
                 return (used, None);
@@ -337,7 +346,7 @@ impl Session {
                 return (0, None);
             }
         };
-        self.deadline = now + self.config.timeouts.command;
+        self.wait_for_command(now);
         let parsed = command::parse(line, self.config.quirks.missing_brackets);
         if self.state == State::Chunks && bdat::gives_up(self, &parsed) {
             // The line is taken once more, when the body is gone.

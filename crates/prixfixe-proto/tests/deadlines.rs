@@ -202,6 +202,31 @@ fn octets_of_a_command_do_not_win_time_and_octets_of_a_body_do() {
 }
 
 #[test]
+fn between_two_chunks_only_octets_of_the_message_win_time() {
+    let too_long = [&[b'x'; 600][..], b"\r\n"].concat();
+    let mut clocked = Clocked::new().up_to(None, &[ENVELOPE, b"BDAT 4\r\ntext"].concat());
+    clocked.now += Duration::from_secs(100);
+    for line in [
+        &b"NOOP\r\n"[..],
+        b"MAIL FROM:<a@example.org>\r\n",
+        b"NONSENSE\r\n",
+        &too_long,
+        b"BDAT 0\r\n",
+    ] {
+        clocked = clocked.up_to(None, line);
+        let said = line.escape_ascii();
+        assert_eq!(clocked.patience(), Duration::from_secs(200), "{said}");
+    }
+    clocked = clocked.up_to(None, b"BDAT 4\r\n");
+    assert_eq!(clocked.patience(), Duration::from_secs(180));
+    clocked = clocked.up_to(None, b"text");
+    assert_eq!(clocked.patience(), Duration::from_secs(300));
+    clocked.now += Duration::from_secs(100);
+    clocked = clocked.up_to(Some(Stage::Message), b"BDAT 0 LAST\r\n");
+    assert_eq!(clocked.patience(), Duration::from_secs(300));
+}
+
+#[test]
 fn a_session_that_is_over_says_no_more() {
     let mut clocked = Clocked::new().up_to(None, b"");
     clocked.session.shut_down(&mut clocked.output);

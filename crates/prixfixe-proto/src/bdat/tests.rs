@@ -87,3 +87,15 @@ fn a_body_that_was_refused_is_given_up_in_silence() {
     assert_eq!(replies, "250 2.0.0 Reset\r\n250 2.0.0 Ok\r\n");
     assert!(!session.in_transaction());
 }
+
+#[test]
+fn a_chunk_that_was_refused_in_the_clear_is_forgotten_under_tls() {
+    let (mut session, now) = between_chunks(TlsMode::StartTls);
+    session.refuse_body(Refusal::try_later()).unwrap();
+    let (_, replies) = steps(&mut session, b"BDAT 3\r\ntwo", now);
+    assert!(replies.starts_with("451 "), "{replies}");
+    let (said, _) = steps(&mut session, b"STARTTLS\r\n", now);
+    assert_eq!(said, ["StartTls"]);
+    session.secured(now).unwrap();
+    assert!(!session.chunk_refused);
+}
