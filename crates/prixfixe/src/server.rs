@@ -121,7 +121,7 @@ impl Server {
             .as_micros();
         let sessions = AtomicU64::new(u64::try_from(micros).unwrap_or_default());
         let shutdown = Arc::new(Shutdown::new());
-        let logins = Logins::new(settings.verifier.clone());
+        let logins = Logins::new(settings.verifier.clone(), settings.failed_logins_per_minute);
         let shared = Arc::new(Shared {
             settings,
             logins,

@@ -1,6 +1,6 @@
 //! Settings of a server.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, num::NonZeroU32, sync::Arc, time::Duration};
 
 use prixfixe_proto::{AuthPolicy, BareNewline, Config, Domain, Protocol, Quirks, TlsMode};
 
@@ -17,8 +17,8 @@ pub struct Settings {
     /// What becomes of bare line ends from the clients of certain networks, whatever their
     /// listener says; the smallest network that holds a client decides. Default: none.
     pub bare_newline_networks: Vec<(Network, BareNewline)>,
-    /// Clients to whom the limits of a session (messages, errors, idle commands) do not apply.
-    /// Default: none.
+    /// Clients to whom the limits of a session (messages, errors, idle commands) do not apply, and
+    /// whose failed logins are answered at once. Default: none.
     pub exempt: Vec<PeerPattern>,
     /// Certificates and all else that TLS needs; listeners without TLS do not. Default: none.
     pub tls: Option<Tls>,
@@ -31,6 +31,10 @@ pub struct Settings {
     pub observer: Arc<dyn Observer>,
     /// Knows the users. Default: nobody does, and there are no logins.
     pub verifier: Option<Arc<dyn Verifier>>,
+    /// Failed logins of one client address (with IPv6, of its /64) in a minute that are answered at
+    /// once; the answers to more wait for 1, 2, 4 and then 8 s each. Clients of [`Self::exempt`]
+    /// never wait, and without a number nobody does. Default 10.
+    pub failed_logins_per_minute: Option<NonZeroU32>,
 }
 
 impl Settings {
@@ -46,6 +50,7 @@ impl Settings {
             drain: Duration::from_secs(30),
             observer: Arc::new(NoObserver),
             verifier: None,
+            failed_logins_per_minute: NonZeroU32::new(10),
         }
     }
 

@@ -1,5 +1,7 @@
 //! From the settings of the file to those of the library: what all sessions have to know.
 
+use std::num::NonZeroU32;
+
 use prixfixe::{BareNewline, Config, Domain, Limits, Quirks, Timeouts, tls::Tls};
 
 use crate::config::{self, Settings};
@@ -13,6 +15,8 @@ pub(crate) fn server(settings: &Settings, domain: Domain, tls: Option<Tls>) -> p
     server.handshake = settings.timeouts.handshake.get();
     server.drain = settings.timeouts.drain.get();
     server.exempt.clone_from(&settings.limits.exempt_networks);
+    let at_once = settings.limits.failed_auths_per_minute.on();
+    server.failed_logins_per_minute = at_once.and_then(|count| NonZeroU32::new(count.get()));
     let rules = settings.bare_newline_networks.iter();
     server.bare_newline_networks = rules
         .map(|rule| (rule.network, mode(rule.bare_newline)))
@@ -47,6 +51,7 @@ fn limits(settings: &Settings) -> Limits {
         .idle_commands
         .on()
         .map_or(u32::MAX, |count| count.get());
+    limits.auth_failures = given.auth_failures_per_session.get();
     limits.received_fields = given
         .received_headers
         .on()

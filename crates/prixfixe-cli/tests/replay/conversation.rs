@@ -54,6 +54,8 @@ fn replay(
         let ends =
             |line: &String| Some(line.strip_prefix("250 ")?.rsplit_once("id=")?.1.to_owned());
         ids.extend(lines.iter().filter_map(ends));
+        // LMTP names a message once for each recipient.
+        ids.dedup();
         check(&flight.replies, &lines).map_err(|fault| format!("in flight {number}:\n{fault}"))?;
     }
     let rest = if dialogue.closes {
@@ -112,8 +114,12 @@ fn leave(dialogue: &Dialogue, client: &mut Client<TcpStream>) -> Vec<String> {
         .flights
         .last()
         .and_then(|flight| flight.replies.last());
-    // Within a body or a line QUIT would be text.
-    let in_command = last.is_some_and(|reply| !reply.to_string().starts_with("S: 354"));
+    // Within a body QUIT would be text, and within a login a response.
+    let within = |reply: &Reply| {
+        let reply = reply.to_string();
+        reply.starts_with("S: 354") || reply.starts_with("S: 334")
+    };
+    let in_command = last.is_some_and(|reply| !within(reply));
     if in_command {
         client.send(b"QUIT\r\n");
     }

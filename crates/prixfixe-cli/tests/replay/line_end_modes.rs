@@ -4,22 +4,18 @@ use prixfixe::BareNewline;
 
 use crate::server_process::Server;
 
-/// Settings, without other tables, that listen three times.
-pub(crate) const LISTENERS: &str = r#"
-[[listener]]
-address = "127.0.0.1:0"
-bare_newline = "reject"
-[[listener]]
-address = "127.0.0.1:0"
-bare_newline = "normalise"
-[[listener]]
-address = "127.0.0.1:0"
-bare_newline = "accept"
-"#;
+/// Tables for the listeners, each of which has `more` beside its address and its mode.
+pub(crate) fn listeners(more: &str) -> String {
+    ["reject", "normalise", "accept"]
+        .map(|mode| {
+            format!("[[listener]]\naddress = \"127.0.0.1:0\"\nbare_newline = \"{mode}\"\n{more}")
+        })
+        .concat()
+}
 
-/// The same settings where there are no others.
+/// The same as a settings file where there is nothing else.
 pub(crate) fn settings() -> String {
-    format!("listen = []\n{LISTENERS}")
+    format!("listen = []\n{}", listeners(""))
 }
 
 /// All modes.

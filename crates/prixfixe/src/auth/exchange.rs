@@ -53,11 +53,15 @@ enum Outcome {
 }
 
 impl Logins {
-    pub(crate) fn new(verifier: Option<Arc<dyn Verifier>>) -> Self {
+    /// So many failures of one client in a minute are answered at once; without a number, all.
+    pub(crate) fn new(
+        verifier: Option<Arc<dyn Verifier>>,
+        failures_at_once: Option<NonZeroU32>,
+    ) -> Self {
         let decoys = verifier.as_ref().and_then(|_| ScramSecret::generate());
         Self {
             verifier,
-            delays: Delays::default(),
+            delays: Delays::new(failures_at_once),
             decoys,
         }
     }
@@ -174,8 +178,11 @@ impl<H: Handler> Connection<'_, H> {
             let response = message.response.as_deref();
             let outcome = exchange.hear(response, (logins, handler, client)).await;
             if let (Outcome::Failed(_), Some(peer), false) = (&outcome, client.peer, exempt) {
-                // Nothing but this connection waits meanwhile.
-                tokio::time::sleep(logins.delays.note(peer.ip(), now())).await;
+                let delay = logins.delays.note(peer.ip(), now());
+                if !delay.is_zero() {
+                    // Nothing but this connection waits meanwhile.
+                    tokio::time::sleep(delay).await;
+                }
             }
             outcome
         };

@@ -22,8 +22,10 @@ section! {
         recipients_per_minute: Switch<Count<1, 1_000_000>> = "\"off\"", Later(RATES);
         /// Refused recipients of one client address in a minute; more are answered ever later.
         failed_recipients_per_minute: Switch<Count<1, 1_000_000>> = "100", Later(RATES);
-        /// Failed logins of one client address in a minute; more are answered ever later.
-        failed_auths_per_minute: Switch<Count<1, 1_000_000>> = "10", Later(AUTH_RATE);
+        /// Failed logins of one client address in a minute; more are answered ever later, after up to 8 s.
+        failed_auths_per_minute: Switch<Count<1, 1_000_000>> = "10", Built;
+        /// Failed logins in one session, of exempt clients too; one more gets 421.
+        auth_failures_per_session: Count<0, 1000> = "3", Built;
         /// Memory of all bodies on their way; beyond it reading stops, then 452.
         body_memory: ByteSize<{ 1 << 20 }> = "\"256MiB\"", Later(Missing::warned("the limit of memory for bodies"));
         /// The least rate of a body, of a handshake, and of a client that reads its replies; slower ones get 421.
@@ -51,6 +53,5 @@ section! {
 
 const PER_ADDRESS: Missing = Missing::warned("the limit by client address");
 const RATES: Missing = Missing::warned("the limit by minute");
-const AUTH_RATE: Missing = Missing::warned("AUTH");
 const COMMAND_LINE: Missing = Missing::warned("another length of commands");
 const DATA_RATE: Missing = Missing::warned("the least data rate");

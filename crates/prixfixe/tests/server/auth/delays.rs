@@ -2,6 +2,7 @@
 
 use super::*;
 use prixfixe::PeerPattern;
+use std::num::NonZeroU32;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
@@ -47,17 +48,19 @@ fn expected(seconds: &[u64]) -> Vec<(u64, String)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_failure_of_a_client_takes_twice_as_long() {
+async fn each_failure_above_the_number_takes_twice_as_long() {
     let mut settings = login_settings(OneUser);
-    settings.session.limits.auth_failures = 4;
-    let seen = watchdog_of_hours(guess(settings, 5)).await;
-    assert!(at_least(&seen, &expected(&[1, 2, 4, 8, 8])), "{seen:?}");
+    settings.session.limits.auth_failures = 5;
+    settings.failed_logins_per_minute = NonZeroU32::new(2);
+    let seen = watchdog_of_hours(guess(settings, 6)).await;
+    assert!(at_least(&seen, &expected(&[0, 0, 1, 2, 4, 8])), "{seen:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_is_exempt_is_not_delayed_and_has_no_more_attempts() {
     let mut settings = login_settings(OneUser);
     settings.exempt = vec![PeerPattern::Network("127.0.0.0/8".parse().unwrap())];
+    settings.failed_logins_per_minute = NonZeroU32::new(1);
     let codes: Vec<_> = watchdog_of_hours(guess(settings, 4))
         .await
         .into_iter()
@@ -86,10 +89,16 @@ async fn watchdog_of_hours<T>(test: impl Future<Output = T>) -> T {
 /// While one client waits for the answer to its failure, others are served.
 #[tokio::test(start_paused = true)]
 async fn nobody_else_waits() {
-    let server = Server::new(login_settings(OneUser));
+    let mut settings = login_settings(OneUser);
+    settings.failed_logins_per_minute = NonZeroU32::new(1);
+    let server = Server::new(settings);
     let handler = Arc::new(Doorkeeper::default());
     let mut slow = connect(&server, &handler);
     slow.greet().await.unwrap();
+    assert_eq!(
+        converse(&mut slow, &[&plain(USER, "wrong")]).await,
+        [FAILED]
+    );
     slow.write(format!("{}\r\n", plain(USER, "wrong")).as_bytes())
         .await
         .unwrap();
