@@ -106,7 +106,7 @@ pub(crate) fn take_on<H: Handler>(
         } else {
             (stream, client)
         };
-        let config = config.of(client.peer, shared.settings.is_exempt(client.peer));
+        let config = config.of(client.peer, shared.settings.is_exempt(client.counts_as()));
         connection::serve(&*handler, &shared, config, stream, client).await;
     });
     true

@@ -41,6 +41,13 @@ pub struct Client {
 }
 
 impl Client {
+    /// As whom trust in networks and sockets counts it. Who reached a balancer over a Unix socket
+    /// has no address, and has not opened a socket of this server either: he is worth what the
+    /// balancer is.
+    pub(crate) fn counts_as(&self) -> Option<SocketAddr> {
+        self.peer.or(self.connection_peer)
+    }
+
     /// The protocol keyword for a `Received:` field (RFC 3848, RFC 6531 section 4.3).
     pub fn protocol(&self, envelope: &Envelope) -> &'static str {
         let utf8 = envelope.parameters.smtputf8;

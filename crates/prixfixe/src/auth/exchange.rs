@@ -169,7 +169,7 @@ impl<H: Handler> Connection<'_, H> {
             self.exchange = begin(message, bindings_of(wire, session));
         }
         let (handler, client, logins) = (self.handler, &self.client, self.logins);
-        let exempt = self.settings.is_exempt(client.peer);
+        let exempt = self.settings.is_exempt(client.counts_as());
         let (exchange, mechanism) = (&mut self.exchange, message.mechanism);
         let outcome = async {
             let Some(exchange) = exchange else {
@@ -177,8 +177,12 @@ impl<H: Handler> Connection<'_, H> {
             };
             let response = message.response.as_deref();
             let outcome = exchange.hear(response, (logins, handler, client)).await;
-            if let (Outcome::Failed(_), Some(peer), false) = (&outcome, client.peer, exempt) {
+            if let (Outcome::Failed(_), Some(peer), false) = (&outcome, client.counts_as(), exempt)
+            {
                 let delay = logins.delays.note(peer.ip(), now());
+                // A failure that nobody waits for any more would count as none.
+                let left = deadline.saturating_duration_since(now());
+                let delay = delay.min(left / 2);
                 if !delay.is_zero() {
                     // Nothing but this connection waits meanwhile.
                     tokio::time::sleep(delay).await;

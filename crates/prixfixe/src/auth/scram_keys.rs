@@ -16,6 +16,16 @@ pub struct ScramKeys {
     pub(super) server_key: [u8; KEY],
 }
 
+/// By what keys could be told from others: true ones from false ones, for instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Shape {
+    pub(super) iterations: NonZeroU32,
+    /// Octets of the salt, at most [`SALT_MAX`].
+    pub(super) salt: usize,
+}
+
+/// Octets of the longest salt that false keys can have, and a password file too.
+pub(super) const SALT_MAX: usize = 2 * KEY;
 /// Octets of SHA-256.
 pub(super) const KEY: usize = digest::SHA256_OUTPUT_LEN;
 /// Octets of a salt made here.
@@ -65,21 +75,43 @@ impl ScramKeys {
     }
 
     /// Keys for a user that does not exist: always the same for one name, so that asking twice
-    /// tells nothing, and no proof fits them.
+    /// tells nothing, and no proof fits them. The salt is as long as those of
+    /// [`generate`](Self::generate).
     pub fn decoy(secret: &ScramSecret, user: &str, iterations: NonZeroU32) -> Self {
+        Self::decoy_like(
+            secret,
+            user,
+            Shape {
+                iterations,
+                salt: SALT,
+            },
+        )
+    }
+
+    /// The same in the shape of other keys.
+    pub(super) fn decoy_like(secret: &ScramSecret, user: &str, shape: Shape) -> Self {
         let part = |label: &str| {
             let mut context = hmac::Context::with_key(&secret.0);
             context.update(label.as_bytes());
             context.update(user.as_bytes());
             octets(context.sign().as_ref())
         };
+        let salt = [part("salt:"), part("more salt:")].concat();
         // Nobody knows an octet string with this hash, so none can be the client's key.
         Self::new(
-            &part("salt:")[..SALT],
-            iterations,
+            &salt[..shape.salt.min(salt.len())],
+            shape.iterations,
             part("stored:"),
             part("server:"),
         )
+    }
+
+    /// What a client sees of them before it has proven anything.
+    pub(super) fn shape(&self) -> Shape {
+        Shape {
+            iterations: self.iterations,
+            salt: self.salt.len(),
+        }
     }
 
     /// Whether these were derived from this password; takes as long as [`derive`](Self::derive).

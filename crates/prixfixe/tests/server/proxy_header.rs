@@ -353,3 +353,25 @@ async fn the_settings_follow_the_address_in_the_header() {
     })
     .await;
 }
+
+/// Who reached the balancer over a Unix socket has opened none of this server, and is exempt only
+/// if the balancer is.
+#[tokio::test]
+async fn a_unix_socket_of_a_balancer_is_none_of_the_server() {
+    let unix = [&b"\r\n\r\n\0\r\nQUIT\n\x21\x31\0\xd8"[..], &[b'x'; 216]].concat();
+    for (exempt, last) in [("unix", "421 "), ("127.0.0.1", "500 ")] {
+        let mut settings = settings();
+        settings.session.limits.errors = 1;
+        settings.exempt = vec![exempt.parse().unwrap()];
+        let unix = unix.clone();
+        let guests = serve_while(settings, behind("127.0.0.1"), move |address| {
+            let mut client = connect(address, &[&unix]);
+            client.line().unwrap();
+            assert!(client.say("WRONG\r\n").starts_with("500 "));
+            let reply = client.say("WRONG\r\n");
+            assert!(reply.starts_with(last), "{exempt}: {reply}");
+        })
+        .await;
+        assert_eq!(guests[0].0, None);
+    }
+}

@@ -3,7 +3,7 @@
 use std::{fmt, num::NonZeroU32, str::FromStr};
 
 use super::argon2id::Argon2idHash;
-use crate::auth::{ScramKeys, Secret, base64};
+use crate::auth::{ScramKeys, Secret, base64, scram_keys::SALT_MAX};
 
 /// What is kept of one password.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ const ARGON2ID: &str = "{ARGON2ID}";
 /// Rounds of PBKDF2: no fewer than RFC 7677 section 4 allows, and no more than take seconds.
 const ROUNDS: std::ops::RangeInclusive<u32> = 4096..=5_000_000;
 /// Octets of a salt.
-const SALT: std::ops::RangeInclusive<usize> = 8..=64;
+const SALT: std::ops::RangeInclusive<usize> = 8..=SALT_MAX;
 
 impl PasswordEntry {
     /// Makes one for a password that was prepared with [`prepare_password`](super::super::prepare_password);

@@ -1,6 +1,7 @@
 use std::{fs, num::NonZeroU32};
 
 use super::*;
+use crate::auth::base64;
 
 const PENCIL: &str = "{SCRAM-SHA-256}4096$W22ZaJ0SNY7soEsUEjb6gQ==\
     $WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=$wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=";
@@ -75,6 +76,20 @@ async fn false_keys_look_like_true_ones_and_stay_the_same() {
     let before = three.scram_keys("nobody").await.unwrap().salt;
     three.reload().unwrap();
     assert_eq!(three.scram_keys("nobody").await.unwrap().salt, before);
+}
+
+/// Files from elsewhere have salts of other lengths, which must not tell who exists.
+#[tokio::test]
+async fn false_salts_are_as_long_as_true_ones() {
+    for octets in [8, 12, 32, 64] {
+        let salt = base64::encode(&vec![7; octets]);
+        let keys = PENCIL.replace("W22ZaJ0SNY7soEsUEjb6gQ==", &salt);
+        let (_folder, file) = file(&format!("anna:{keys}\nbert:{}\n", argon2id()));
+        for user in ["anna", "bert", "nobody"] {
+            let keys = file.scram_keys(user).await.unwrap();
+            assert_eq!(keys.salt.len(), octets, "{user}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, num::NonZeroU32};
 
 use super::{PasswordEntry, PasswordFileError};
-use crate::auth::{ScramKeys, ScramSecret, Secret, base64, prepare_user};
+use crate::auth::{ScramKeys, ScramSecret, Secret, base64, prepare_user, scram_keys::Shape};
 
 /// All users, as one reading of the file has them.
 #[derive(Debug)]
@@ -11,8 +11,8 @@ pub(super) struct Users {
     entries: Vec<PasswordEntry>,
     /// Where a user's entry stands.
     places: HashMap<Box<str>, usize>,
-    /// The iterations of each entry with keys of SCRAM.
-    scram_rounds: Vec<NonZeroU32>,
+    /// What clients see of each entry with keys of SCRAM.
+    shapes: Vec<Shape>,
     secret: ScramSecret,
 }
 
@@ -28,7 +28,7 @@ impl Users {
         let mut users = Self {
             entries: Vec::new(),
             places: HashMap::new(),
-            scram_rounds: Vec::new(),
+            shapes: Vec::new(),
             secret: secret.clone(),
         };
         for (index, line) in text.lines().enumerate() {
@@ -68,8 +68,7 @@ impl Users {
         {
             return Err("this user has a line already");
         }
-        self.scram_rounds
-            .extend(entry.scram_keys().map(|keys| keys.iterations));
+        self.shapes.extend(entry.scram_keys().map(ScramKeys::shape));
         self.entries.push(entry);
         Ok(())
     }
@@ -89,10 +88,7 @@ impl Users {
             .and_then(|place| self.entries.get(place))
         {
             Some(entry) => entry.is_password(password) && place.is_some(),
-            None => {
-                let decoy = ScramKeys::decoy(&self.secret, user, self.rounds_for(user));
-                PasswordEntry::stand_in(decoy).is_password(password)
-            }
+            None => PasswordEntry::stand_in(self.decoy(user)).is_password(password),
         }
     }
 
@@ -103,14 +99,18 @@ impl Users {
             .get(user)
             .and_then(|place| self.entries.get(*place));
         let keys = entry.and_then(PasswordEntry::scram_keys).cloned();
-        keys.unwrap_or_else(|| ScramKeys::decoy(&self.secret, user, self.rounds_for(user)))
+        keys.unwrap_or_else(|| self.decoy(user))
     }
 
-    /// As many rounds as some user has, always the same for one name.
-    fn rounds_for(&self, user: &str) -> NonZeroU32 {
-        let chosen = self.secret.choose(user, self.scram_rounds.len());
-        let rounds = chosen.and_then(|chosen| self.scram_rounds.get(chosen).copied());
-        let default = NonZeroU32::new(ScramKeys::ITERATIONS_DEFAULT);
-        rounds.or(default).unwrap_or(NonZeroU32::MIN)
+    /// False keys that look like those of some user, always of the same one for one name.
+    fn decoy(&self, user: &str) -> ScramKeys {
+        let chosen = self.secret.choose(user, self.shapes.len());
+        match chosen.and_then(|chosen| self.shapes.get(chosen)) {
+            Some(shape) => ScramKeys::decoy_like(&self.secret, user, *shape),
+            None => {
+                let rounds = NonZeroU32::new(ScramKeys::ITERATIONS_DEFAULT);
+                ScramKeys::decoy(&self.secret, user, rounds.unwrap_or(NonZeroU32::MIN))
+            }
+        }
     }
 }

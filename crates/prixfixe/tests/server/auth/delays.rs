@@ -56,6 +56,19 @@ async fn each_failure_above_the_number_takes_twice_as_long() {
     assert!(at_least(&seen, &expected(&[0, 0, 1, 2, 4, 8])), "{seen:?}");
 }
 
+/// The delay ends before the patience with a verdict does: a failure that nobody waits for any more
+/// would be none, and guessing would never end.
+#[tokio::test(start_paused = true)]
+async fn a_failure_counts_however_short_verdicts_are() {
+    let mut settings = login_settings(OneUser);
+    settings.session.limits.auth_failures = 3;
+    settings.session.timeouts.verdict = Duration::from_secs(2);
+    settings.failed_logins_per_minute = NonZeroU32::new(1);
+    let codes = watchdog_of_hours(guess(settings, 4)).await;
+    let codes: Vec<_> = codes.into_iter().map(|(_, code)| code).collect();
+    assert_eq!(codes, ["535", "535", "535", "421"]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_is_exempt_is_not_delayed_and_has_no_more_attempts() {
     let mut settings = login_settings(OneUser);
