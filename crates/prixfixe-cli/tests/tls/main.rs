@@ -21,3 +21,4 @@ mod smtp_client;
 #[path = "../stored_mail/mod.rs"]
 mod stored_mail;
 mod tls_client;
+mod trace;

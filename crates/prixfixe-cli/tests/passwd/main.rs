@@ -1,5 +1,15 @@
-//! `prixfixe passwd`.
+//! `prixfixe passwd`: alone, at a terminal, and beside a server.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod beside_server;
+#[allow(dead_code, reason = "each test binary uses its own part")]
+#[path = "../server_process/mod.rs"]
+mod server_process;
+#[allow(dead_code, reason = "each test binary uses its own part")]
+#[path = "../smtp_client/mod.rs"]
+mod smtp_client;
+mod terminal;
 
 use std::{
     fs,
