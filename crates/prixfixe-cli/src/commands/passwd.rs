@@ -3,6 +3,7 @@
 use std::{
     fs,
     io::{self, BufRead, Write},
+    os::unix::fs::{MetadataExt, fchown},
     path::{Path, PathBuf},
 };
 
@@ -79,12 +80,12 @@ impl Passwd {
                 );
             }
         };
-        let text = match fs::read_to_string(&path) {
+        let mut text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error)
                 if error.kind() == io::ErrorKind::NotFound && !self.delete && !self.verify =>
             {
-                PasswordFile::new_text().ok_or_else(no_random_numbers)?
+                String::new()
             }
             Err(error) => return Err(named(&path, error)),
         };
@@ -107,6 +108,11 @@ impl Passwd {
             Scheme::Argon2id => PasswordScheme::Argon2id,
         };
         let entry = PasswordEntry::generate(scheme, &password).ok_or_else(no_random_numbers)?;
+        if line_of(&text, SECRET).is_none() {
+            // Without it the salts of users that do not exist would change with each start, which
+            // tells them from the others.
+            text.insert_str(0, &PasswordFile::new_text().ok_or_else(no_random_numbers)?);
+        }
         replace(&path, &with(&text, &user, &entry)).map(|()| Outcome::Done)
     }
 
@@ -181,6 +187,9 @@ fn is_writable(user: &str) -> bool {
     !user.contains(':') && !user.starts_with(['#', '*'])
 }
 
+/// Whose line keeps the secret of the file.
+const SECRET: &str = "*";
+
 /// What stands behind the user's name.
 fn line_of<'t>(text: &'t str, user: &str) -> Option<&'t str> {
     let entry = |line: &'t str| line.trim_end().strip_prefix(user)?.strip_prefix(':');
@@ -219,21 +228,31 @@ fn with(text: &str, user: &str, entry: &PasswordEntry) -> String {
     format!("{text}{end}{line}")
 }
 
-/// Puts a new file in the place of the old one: whoever reads meanwhile, and a crash, finds one or
-/// the other. A new file can be read by its owner alone; an old one keeps its permissions.
+/// Puts a new file in the place of the old one, also if a link leads there: whoever reads
+/// meanwhile, and a crash, finds one or the other. A new file can be read by its owner alone; an
+/// old one keeps its owner, group and permissions, so that a server under another user can go on
+/// reading it.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
     let write = || {
+        let place = match fs::canonicalize(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
+            place => place?,
+        };
+        let folder = match place.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
         let mut file = NamedTempFile::new_in(folder)?;
-        if let Ok(old) = fs::metadata(path) {
+        if let Ok(old) = fs::metadata(&place) {
+            let new = file.as_file().metadata()?;
+            if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
+                fchown(file.as_file(), Some(old.uid()), Some(old.gid()))?;
+            }
             file.as_file().set_permissions(old.permissions())?;
         }
         file.write_all(text.as_bytes())?;
         file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
+        file.persist(&place).map_err(|error| error.error)?;
         fs::File::open(folder)?.sync_all()
     };
     write().map_err(|error| named(path, error))

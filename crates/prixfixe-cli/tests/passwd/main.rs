@@ -14,7 +14,7 @@ mod terminal;
 use std::{
     fs,
     io::Write,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink},
     path::Path,
     process::{Command, Output, Stdio},
 };
@@ -120,6 +120,42 @@ fn a_user_comes_changes_and_goes() {
         1,
         "no temporary file is left"
     );
+}
+
+/// The server may run as another user than who changes a password.
+#[test]
+fn the_file_stays_where_and_whose_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (here, place) = (folder.path(), folder.path().join("place"));
+    fs::create_dir(&place).unwrap();
+    fs::write(place.join("users"), "# ours\n").unwrap();
+    symlink("place/users", here.join("users")).unwrap();
+    // Only root can give a file away; who is not finds it as his own again.
+    let _ = chown(place.join("users"), Some(12_345), Some(12_346));
+    let before = fs::metadata(place.join("users")).unwrap();
+    done(&passwd(here, &["users", "anna", "--stdin"], "first\n"));
+    assert!(
+        fs::symlink_metadata(here.join("users"))
+            .unwrap()
+            .is_symlink()
+    );
+    let after = fs::metadata(place.join("users")).unwrap();
+    assert_ne!(before.ino(), after.ino(), "replaced as a whole");
+    assert_eq!((before.uid(), before.gid()), (after.uid(), after.gid()));
+}
+
+/// Without a secret the salts of users that do not exist would change with each start.
+#[test]
+fn a_file_without_a_secret_gets_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (here, path) = (folder.path(), folder.path().join("users"));
+    fs::write(&path, "# ours\n").unwrap();
+    for password in ["first", "second"] {
+        done(&passwd(here, &["users", "anna", "--stdin"], password));
+        let text = fs::read_to_string(&path).unwrap();
+        let names = text.lines().map(|line| line.split(':').next().unwrap());
+        assert_eq!(names.collect::<Vec<_>>(), ["*", "# ours", "anna"]);
+    }
 }
 
 #[test]
