@@ -1,7 +1,7 @@
 //! A stream with its input and output buffers.
 
 use std::{
-    io,
+    fmt, io,
     task::{Context, Poll, ready},
 };
 
@@ -21,8 +21,8 @@ const OUTPUT_KEPT: usize = 512;
 /// The two buffers of a connection around its stream.
 ///
 /// The read buffer is held only while it has unread octets: a connection that waits keeps at most
-/// the start of a command line, in a small vector.
-#[derive(Debug)]
+/// the start of a command line, in a small vector. That may be the start of a password, and is
+/// overwritten wherever it is moved away from.
 pub(crate) struct Wire {
     pub(crate) transport: Transport,
     buffer: Option<Box<[u8]>>,
@@ -95,7 +95,7 @@ impl Wire {
             self.end = self.parked.len();
             let mut buffer = read_buffer::take();
             buffer[..self.end].copy_from_slice(&self.parked);
-            self.parked.clear();
+            self.parked.zeroize();
             buffer
         });
         if self.start == self.end {
@@ -178,12 +178,25 @@ impl Wire {
 
     /// Gives the read buffer back; what is unread in it is kept aside.
     pub(crate) fn park(&mut self) {
-        if let Some(buffer) = self.buffer.take() {
+        if let Some(mut buffer) = self.buffer.take() {
             self.parked.clear();
-            self.parked.extend_from_slice(&buffer[self.start..self.end]);
+            let unread = &mut buffer[self.start..self.end];
+            self.parked.extend_from_slice(unread);
+            unread.zeroize();
             (self.start, self.end) = (0, 0);
             read_buffer::give_back(buffer);
         }
+    }
+}
+
+/// Without what was said: a buffer also holds what is left over from other connections.
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire")
+            .field("transport", &self.transport)
+            .field("unread", &(self.end - self.start + self.parked.len()))
+            .field("unwritten", &(self.output.len() - self.written))
+            .finish_non_exhaustive()
     }
 }
 
@@ -192,5 +205,39 @@ impl Drop for Wire {
         if let Some(buffer) = self.buffer.take() {
             read_buffer::give_back(buffer);
         }
+    }
+}
+
+#[cfg(all(test, feature = "testkit"))]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::AsyncWriteExt as _;
+
+    use super::*;
+
+    fn holds_the_secret(octets: &[u8]) -> bool {
+        octets.windows(6).any(|window| window == b"secret")
+    }
+
+    #[tokio::test]
+    async fn the_start_of_a_line_is_neither_shown_nor_left_behind() {
+        let (mut client, server) = tokio::io::duplex(64);
+        let mut wire = Wire::new(Stream::Memory(server));
+        client.write_all(b"AUTH PLAIN secret").await.unwrap();
+        poll_fn(|cx| wire.poll_fill(cx)).await.unwrap();
+        assert!(holds_the_secret(wire.split().0));
+        // "sec" as a list of octets is printed.
+        assert!(!format!("{wire:?}").contains("115, 101, 99"), "{wire:?}");
+        let idle = poll_fn(|cx| Poll::Ready(wire.poll_fill(cx).is_pending())).await;
+        assert!(idle && wire.buffer.is_none() && holds_the_secret(&wire.parked));
+        assert!(!format!("{wire:?}").contains("115, 101, 99"), "{wire:?}");
+        let free = read_buffer::take();
+        assert!(!holds_the_secret(&free));
+        read_buffer::give_back(free);
+        client.write_all(b"\r\n").await.unwrap();
+        poll_fn(|cx| wire.poll_fill(cx)).await.unwrap();
+        assert_eq!(wire.split().0, b"AUTH PLAIN secret\r\n");
+        assert!(wire.parked.is_empty());
     }
 }

@@ -1,6 +1,7 @@
 //! Reading from a socket in larger pieces than the TLS library asks for.
 
 use std::{
+    fmt,
     io::{self, IoSlice},
     pin::Pin,
     task::{Context, Poll, ready},
@@ -14,7 +15,6 @@ use crate::{read_buffer, stream::Stream};
 /// a time, which would be eight times the system calls.
 ///
 /// Like a [`Wire`](crate::wire::Wire) it holds a buffer only while there is something in it.
-#[derive(Debug)]
 pub(crate) struct ReadAhead {
     stream: Stream,
     buffer: Option<Box<[u8]>>,
@@ -47,6 +47,16 @@ impl ReadAhead {
         if let Some(buffer) = self.buffer.take() {
             read_buffer::give_back(buffer);
         }
+    }
+}
+
+/// Without the buffer, which also holds what is left over from other connections.
+impl fmt::Debug for ReadAhead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadAhead")
+            .field("stream", &self.stream)
+            .field("unread", &(self.end - self.start))
+            .finish_non_exhaustive()
     }
 }
 
