@@ -7,6 +7,7 @@ use crate::{
     command::{Command, SyntaxError},
     exchange, parameter,
     state::{Event, State},
+    xclient,
 };
 
 /// Why a command is not carried out.
@@ -41,6 +42,7 @@ pub(crate) fn check(session: &Session, command: &Command) -> Result<(), Objectio
         Command::Rset => in_order(session, Event::Rset),
         Command::StartTls => check_starttls(session),
         Command::Auth(message) => exchange::check(session, message),
+        Command::Xclient(told) => xclient::check(session, told),
         Command::Unimplemented | Command::Expn => Err(Objection::Error(NOT_IMPLEMENTED)),
         Command::Noop | Command::Quit | Command::Vrfy | Command::Help => Ok(()),
     }
@@ -79,7 +81,7 @@ pub(crate) fn refusal_of_body(fault: BodyFault) -> Refusal {
     }
 }
 
-const NOT_IMPLEMENTED: Refusal = Refusal::fixed(502, 5, 1, "Command not implemented");
+pub(crate) const NOT_IMPLEMENTED: Refusal = Refusal::fixed(502, 5, 1, "Command not implemented");
 const TOO_BIG: Refusal = Refusal::fixed(552, 3, 4, "Message too big");
 const LOGIN_REQUIRED: Refusal = Refusal::fixed(530, 7, 0, "Authentication required");
 const NEEDS_SMTPUTF8: Refusal = Refusal::fixed(553, 6, 7, "Address needs SMTPUTF8");

@@ -2,7 +2,7 @@
 
 use crate::{
     AddressError, AuthMessage, ForwardPath, HeloName, MailParameters, RcptParameters, ReversePath,
-    address, chunk::Chunk, exchange, parameter,
+    Xclient, address, chunk::Chunk, exchange, parameter,
 };
 
 /// A command with its arguments parsed.
@@ -38,6 +38,8 @@ pub enum Command {
     StartTls,
     /// `AUTH SP mechanism [SP initial-response]` (RFC 4954)
     Auth(AuthMessage),
+    /// `XCLIENT 1*( SP attribute "=" value )`. A fault in it counts only where it is offered.
+    Xclient(Result<Box<Xclient>, SyntaxError>),
     /// A command of the standards that is not offered.
     Unimplemented,
 }
@@ -132,7 +134,9 @@ const VERBS: &[(&[u8], ParseArgument)] = &[
     (b"SEND", |_, _| Ok(Command::Unimplemented)),
     (b"SOML", |_, _| Ok(Command::Unimplemented)),
     (b"SAML", |_, _| Ok(Command::Unimplemented)),
-    (b"XCLIENT", |_, _| Ok(Command::Unimplemented)),
+    (b"XCLIENT", |argument, _| {
+        Ok(Command::Xclient(Xclient::parse(argument).map(Box::new)))
+    }),
 ];
 
 /// Whether a line begins as a request of HTTP, made by a browser that someone aimed at this port,

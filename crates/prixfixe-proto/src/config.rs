@@ -24,7 +24,7 @@ pub struct Config {
     pub auth: AuthPolicy,
     /// The extensions that the application keeps. Default: none.
     pub promises: Promises,
-    /// The client may speak for another one with XCLIENT. Default: no.
+    /// The client is trusted to speak for another one with XCLIENT. Default: no.
     pub xclient: bool,
 }
 

@@ -14,6 +14,7 @@ use crate::{
     reply::write,
     session::Pending,
     state::Event,
+    xclient,
 };
 
 /// Carries out a command that was checked. `more` says that input follows it already.
@@ -76,6 +77,13 @@ pub(crate) fn proceed(
             None
         }
         Command::Auth(message) => exchange::begin(session, message, more, output, now),
+        Command::Xclient(told) => {
+            // `check` refuses a malformed one.
+            if let Ok(told) = told {
+                xclient::begin(session, *told, output);
+            }
+            None
+        }
         Command::Rset => {
             let idle = session.envelope.take().is_none();
             session.go(Event::Rset);
@@ -94,7 +102,11 @@ pub(crate) fn proceed(
             None
         }
         Command::Help => {
-            let reply = b"214 2.0.0 EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT\r\n";
+            let reply: &[u8] = if xclient::offered(session) {
+                b"214 2.0.0 EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT XCLIENT\r\n"
+            } else {
+                b"214 2.0.0 EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY HELP QUIT\r\n"
+            };
             idle_reply(session, true, reply, output);
             None
         }

@@ -1,6 +1,8 @@
 //! The answer to EHLO and LHLO: what is offered to this client, now.
 
-use crate::{AuthDemand, DateTime, Protocol, Session, TlsMode, exchange, reply::write};
+use crate::{
+    AuthDemand, DateTime, Protocol, Session, TlsMode, Xclient, exchange, reply::write, xclient,
+};
 
 /// Writes the greeting with the extensions that hold in the session's present state.
 pub(crate) fn greet_extended(session: &Session, output: &mut Vec<u8>) {
@@ -43,6 +45,9 @@ pub(crate) fn greet_extended(session: &Session, output: &mut Vec<u8>) {
     if let (Some(longest), Some(latest)) = (promises.future_release, session.latest_release()) {
         let longest = longest.as_secs().min(NINE_DIGITS);
         offer(format_args!("FUTURERELEASE {longest} {latest}"));
+    }
+    if xclient::offered(session) {
+        offer(format_args!("{}", Xclient::KEYWORD));
     }
     offer_limits(session, &mut offer);
     write(output, format_args!("250 ENHANCEDSTATUSCODES"));

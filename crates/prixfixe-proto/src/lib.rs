@@ -61,6 +61,7 @@ mod session;
 mod state;
 mod step;
 mod verdict;
+mod xclient;
 
 pub use address::{AddressError, ForwardPath, Mailbox, ReversePath};
 pub use auth::{AuthDemand, AuthMessage, AuthPolicy, Mechanism, Mechanisms, UnknownMechanism};
@@ -78,6 +79,7 @@ pub use reply::{IllegalReply, Refusal};
 pub use session::Session;
 pub use step::{CloseReason, Expiry, Misuse, Progress, Question, Stage, Step};
 pub use verdict::{AuthVerdict, IllegalQueueId, MessageVerdict, QueueId, Verdict};
+pub use xclient::{Xclient, XclientLogin, XclientProtocol, XclientValue};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

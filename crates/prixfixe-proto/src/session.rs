@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Instant};
 use crate::{
     AuthMessage, AuthVerdict, CloseReason, Config, DateTime, Envelope, Expiry, HeloName,
     MessageVerdict, Misuse, Progress, Recipient, Refusal, SessionFacts, Stage, Step, TlsMode,
-    Verdict,
+    Verdict, Xclient,
     bdat::{self, Discard},
     body_phase::BodyPhase,
     check,
@@ -16,6 +16,7 @@ use crate::{
     exchange::{self, Exchange},
     line::{AUTH_LINE_MAX, Framed, Framer},
     state::{Event, State},
+    xclient,
 };
 
 /// One SMTP session, from the banner to the end of the connection.
@@ -23,7 +24,8 @@ use crate::{
 /// The driver keeps an input and an output buffer and loops over [`process`](Self::process):
 ///
 /// * [`Step::Ask`]: it puts [`question`](Self::question) to the application and hands the verdict
-///   to [`answer`](Self::answer); meanwhile nothing is consumed, so TCP pushes back.
+///   to [`answer`](Self::answer); meanwhile nothing is consumed, so TCP pushes back. A second
+///   [`Stage::Connect`] is about the client that a proxy speaks for: [`xclient`](Self::xclient).
 ///   A step of AUTH is answered with [`answer_auth`](Self::answer_auth).
 /// * [`Step::BodyStart`], then any number of [`Step::Body`], then [`Step::BodyEnd`]: a message,
 ///   answered with [`answer_message`](Self::answer_message). [`Step::BodyRefused`] in between
@@ -50,6 +52,8 @@ pub struct Session {
     pub(crate) secure: bool,
     /// The client has logged in.
     pub(crate) authenticated: bool,
+    /// What a proxy has said about the client.
+    pub(crate) xclient: Option<Arc<Xclient>>,
     /// The AUTH exchange under way.
     pub(crate) exchange: Option<Exchange>,
     pub(crate) envelope: Option<Envelope>,
@@ -98,6 +102,7 @@ impl Session {
             helo: None,
             extended: false,
             authenticated: false,
+            xclient: None,
             exchange: None,
             envelope: None,
             body: None,
@@ -136,7 +141,8 @@ impl Session {
                 ),
                 _ if self.discard.is_some() => bdat::discard(self, rest, output, now),
                 State::Greeting => {
-                    self.facts.early_talk |= !rest.is_empty();
+                    // What is pipelined behind XCLIENT is not early.
+                    self.facts.early_talk |= self.xclient.is_none() && !rest.is_empty();
                     if effect::refuses_early_talk(self, output) {
                         continue;
                     }
@@ -189,7 +195,8 @@ impl Session {
     }
 
     /// The handshake that a [`Step::StartTls`] asked for is over. Nothing that was said before
-    /// counts any more (RFC 3207 section 4.2); the client says EHLO again.
+    /// counts any more (RFC 3207 section 4.2) but for whom a proxy speaks, less its HELO and login;
+    /// the client says EHLO again.
     pub fn secured(&mut self, now: Instant) -> Result<(), Misuse> {
         if self.state != State::Handshake {
             return Err(Misuse::NoHandshake);
@@ -200,6 +207,7 @@ impl Session {
         self.authenticated = false;
         self.envelope = None;
         self.chunk_refused = false;
+        xclient::forget_session(self);
         self.framer = Framer::default();
         self.deadline = now + self.config.timeouts.command;
         self.go(Event::Secured);

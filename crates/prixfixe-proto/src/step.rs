@@ -47,7 +47,7 @@ pub enum Step<'i> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Stage {
-    /// Before the banner.
+    /// Before the banner, and behind XCLIENT.
     Connect,
     /// HELO, EHLO or LHLO.
     Helo,

@@ -66,6 +66,17 @@ fn who_waits_is_heard() {
 }
 
 #[test]
+fn behind_xclient_nothing_is_early() {
+    let mut config = config(true);
+    config.xclient = true;
+    let flights: [&[u8]; 2] = [b"XCLIENT ADDR=192.0.2.7\r\nEHLO a\r\n", b"NOOP\r\n"];
+    let outcome = driver::run(&Arc::new(config), &|_| None, flights);
+    let replies = String::from_utf8_lossy(&outcome.replies);
+    assert!(replies.ends_with("250 2.0.0 Ok\r\n"), "{replies}");
+    assert_eq!(outcome.closed, None);
+}
+
+#[test]
 fn before_the_banner() {
     let now = std::time::Instant::now();
     let mut session = Session::new(Arc::new(config(true)), now);

@@ -10,7 +10,7 @@ mod announced;
 mod date_time;
 mod dsn;
 mod timing;
-mod xtext;
+pub(crate) mod xtext;
 
 use std::str::FromStr;
 
@@ -87,11 +87,13 @@ pub(crate) fn rcpt_parameters(text: &str) -> Result<RcptParameters, SyntaxError>
     Ok(parameters)
 }
 
-fn words(text: &str) -> impl Iterator<Item = &str> {
+/// The words between spaces.
+pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(' ').filter(|word| !word.is_empty())
 }
 
-fn parameter(word: &str) -> Result<(&str, Option<&str>), SyntaxError> {
+/// Parses a keyword and its value.
+pub(crate) fn parameter(word: &str) -> Result<(&str, Option<&str>), SyntaxError> {
     let (keyword, value) = match word.split_once('=') {
         None => (word, None),
         Some((keyword, value)) => (keyword, Some(value)),
@@ -135,7 +137,8 @@ fn body_type(value: Option<&str>) -> Result<BodyType, SyntaxError> {
         .ok_or(SyntaxError::ParameterValue)
 }
 
-fn set_once<T>(place: &mut Option<T>, value: T) -> Result<(), SyntaxError> {
+/// Takes a value that may be given once.
+pub(crate) fn set_once<T>(place: &mut Option<T>, value: T) -> Result<(), SyntaxError> {
     match place.replace(value) {
         None => Ok(()),
         Some(_) => Err(SyntaxError::Parameter),

@@ -1,9 +1,11 @@
 //! What a driver can see of a session.
 
+use std::sync::Arc;
+
 use super::{Pending, Session};
 use crate::{
-    BodyFacts, Config, Envelope, HeloName, Protocol, Question, SessionFacts, body_phase::BodyPhase,
-    state::State,
+    BodyFacts, Config, Envelope, HeloName, Protocol, Question, SessionFacts, Xclient,
+    body_phase::BodyPhase, state::State,
 };
 
 impl Session {
@@ -58,9 +60,15 @@ impl Session {
         self.secure
     }
 
-    /// Whether the client has logged in.
+    /// Whether the client has logged in, here or at a trusted proxy.
     pub fn is_authenticated(&self) -> bool {
         self.authenticated
+    }
+
+    /// What a trusted proxy has said with XCLIENT about the client it speaks for, all commands
+    /// taken together.
+    pub fn xclient(&self) -> Option<&Arc<Xclient>> {
+        self.xclient.as_ref()
     }
 
     /// Whether an AUTH exchange is under way.

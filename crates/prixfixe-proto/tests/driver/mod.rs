@@ -26,7 +26,8 @@ pub(crate) struct Accepted {
     pub(crate) facts: BodyFacts,
 }
 
-/// The application: a refusal for a question such as `RCPT <no@example.com>`, or
+/// The application: a refusal for a question such as `RCPT <no@example.com>`,
+/// `CONNECT 192.0.2.1` for the client that XCLIENT names, or
 /// `MESSAGE <no@example.com>` for one of several recipients; or none.
 pub(crate) type Application<'a> = &'a dyn Fn(&str) -> Option<Refusal>;
 
@@ -124,7 +125,7 @@ impl<'a> Driver<'a> {
 
     fn answer(&mut self) {
         let question = match self.session.question() {
-            Some(Question::Connect) => "CONNECT".to_owned(),
+            Some(Question::Connect) => self.connect_question(),
             Some(Question::Helo(name)) => format!("HELO {name}"),
             Some(Question::Mail(envelope)) => format!("MAIL {}", envelope.reverse_path),
             Some(Question::Rcpt(_, path)) => format!("RCPT {path}"),
@@ -135,6 +136,15 @@ impl<'a> Driver<'a> {
             .session
             .answer(verdict, &mut self.outcome.replies, self.now);
         assert_eq!(answered, Ok(()), "{question}");
+    }
+
+    /// Behind XCLIENT with the address that a proxy speaks for.
+    fn connect_question(&self) -> String {
+        let told = self.session.xclient();
+        match told.and_then(|told| told.address.as_ref()?.known()) {
+            Some(address) => format!("CONNECT {address}"),
+            None => "CONNECT".to_owned(),
+        }
     }
 
     fn answer_auth(&mut self) {

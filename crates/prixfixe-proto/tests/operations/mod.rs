@@ -271,7 +271,13 @@ impl Run {
                     assert!(self.input.len() - consumed < Session::INPUT_MIN);
                 }
                 Step::Waiting => assert!(asked && consumed == 0),
-                Step::Ask(_) | Step::BodyEnd => assert!(!asked),
+                Step::Ask(stage) => {
+                    assert!(!asked);
+                    if stage == Stage::Connect {
+                        self.check_beginning();
+                    }
+                }
+                Step::BodyEnd => assert!(!asked),
                 Step::Body(octets) => assert!(!octets.is_empty()),
                 Step::Close(reason) => assert_eq!(self.closed.unwrap_or(reason), reason),
                 Step::Flush
@@ -304,6 +310,17 @@ impl Run {
             "a question after the end"
         );
         assert_eq!(self.session.facts().messages, self.acknowledged);
+    }
+
+    /// A session that begins, at first or behind XCLIENT, knows nothing but what a proxy says.
+    fn check_beginning(&self) {
+        let session = &self.session;
+        assert!(self.body.is_none() && !session.in_transaction());
+        assert_eq!((session.helo(), session.is_extended()), (None, false));
+        let login = session.xclient().and_then(|told| told.login.as_ref());
+        let vouched = login.is_some_and(|login| login.known().is_some());
+        assert_eq!(session.is_authenticated(), vouched);
+        assert!(session.xclient().is_none() || session.config().xclient);
     }
 
     fn note_body(&mut self, starts: bool, octets: usize, over: bool) {

@@ -22,6 +22,7 @@ pub(crate) fn config(bits: u8) -> Config {
     if bits & 8 != 0 && bits & 16 != 0 {
         config.protocol = Protocol::Lmtp;
     }
+    config.xclient = bits & 2 != 0;
     if bits & 4 != 0 {
         config.promises.dsn = true;
         config.promises.mt_priority = true;
