@@ -31,6 +31,8 @@ pub(crate) fn trace(
     let _ = match client.peer {
         Some(peer) if peer.is_ipv6() => write!(before, " ([IPv6:{}])", peer.ip()),
         Some(peer) => write!(before, " ([{}])", peer.ip()),
+        // A proxy speaks for somebody, and does not know for whom.
+        None if client.xclient.is_some() => Ok(()),
         None => write!(before, " (local socket)"),
     };
     let protocol = client.protocol(envelope);

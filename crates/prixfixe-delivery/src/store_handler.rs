@@ -72,9 +72,11 @@ impl StoreHandler {
             .helo
             .as_ref()
             .map_or_else(String::new, ToString::to_string);
-        details.peer = client
-            .peer
-            .map_or_else(|| "unix".to_owned(), |peer| peer.to_string());
+        details.peer = match client.peer {
+            Some(peer) => peer.to_string(),
+            None if client.xclient.is_some() => "unknown".to_owned(),
+            None => "unix".to_owned(),
+        };
         details.protocol = client.protocol(envelope).into();
         details.body_type = match envelope.parameters.body {
             Some(prixfixe::BodyType::EightBitMime) => BodyType::EightBitMime,

@@ -91,6 +91,7 @@ pub(crate) fn take_on<H: Handler>(
         extended: false,
         protocol: Protocol::default(),
         identity: None,
+        xclient: None,
         facts: SessionFacts::default(),
         tls: None,
     };
@@ -106,7 +107,9 @@ pub(crate) fn take_on<H: Handler>(
         } else {
             (stream, client)
         };
-        let config = config.of(client.peer, shared.settings.is_exempt(client.counts_as()));
+        let counts_as = client.counts_as();
+        let exempt = shared.settings.is_exempt(counts_as);
+        let config = config.of(client.peer, counts_as, exempt);
         connection::serve(&*handler, &shared, config, stream, client).await;
     });
     true

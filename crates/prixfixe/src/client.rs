@@ -7,7 +7,7 @@ use std::{
     time::{Instant, SystemTime},
 };
 
-use prixfixe_proto::{Envelope, HeloName, Protocol, SessionFacts};
+use prixfixe_proto::{Envelope, HeloName, Protocol, SessionFacts, Xclient, XclientValue};
 
 use crate::{Identity, tls::TlsFacts};
 
@@ -18,7 +18,8 @@ pub struct Client {
     /// Names the session in logs.
     pub session: SessionId,
     /// Its address; nothing over a Unix socket. What a trusted balancer or relay says about it
-    /// counts: this is the client that they speak for.
+    /// counts: this is the client that they speak for. Nothing also if that is said to be unknown,
+    /// and port 0 if its port is.
     pub peer: Option<SocketAddr>,
     /// Who made the connection; another one than `peer` behind a trusted balancer or relay.
     pub connection_peer: Option<SocketAddr>,
@@ -30,8 +31,11 @@ pub struct Client {
     pub helo: Option<HeloName>,
     /// It said EHLO.
     pub extended: bool,
-    /// Who has logged in; nothing without AUTH.
+    /// Who has logged in, here or at a trusted proxy; nothing without AUTH.
     pub identity: Option<Identity>,
+    /// What a trusted proxy has said about it with XCLIENT: its name, and what it called itself, are
+    /// found only here.
+    pub xclient: Option<Arc<Xclient>>,
     /// What it speaks.
     pub protocol: Protocol,
     /// What was noticed about the session so far.
@@ -46,6 +50,21 @@ impl Client {
     /// balancer is.
     pub(crate) fn counts_as(&self) -> Option<SocketAddr> {
         self.peer.or(self.connection_peer)
+    }
+
+    /// Puts the client that a proxy speaks for in place of the one before.
+    pub(crate) fn replace(&mut self, told: &Arc<Xclient>) {
+        if let Some(address) = &told.address {
+            self.peer = address.known().map(|address| (*address, 0).into());
+        }
+        if let (Some(peer), Some(port)) = (&mut self.peer, &told.port) {
+            peer.set_port(port.known().copied().unwrap_or_default());
+        }
+        let login = told.login.as_ref().and_then(XclientValue::known);
+        self.identity = login.map(Identity::vouched_for);
+        self.helo = None;
+        self.extended = false;
+        self.xclient = Some(Arc::clone(told));
     }
 
     /// The protocol keyword for a `Received:` field (RFC 3848, RFC 6531 section 4.3).

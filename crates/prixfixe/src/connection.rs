@@ -267,6 +267,7 @@ impl<H: Handler> Connection<'_, H> {
                     self.client.helo = None;
                     self.client.extended = false;
                     self.client.identity = None;
+                    self.client.xclient = session.xclient().cloned();
                     return None;
                 }
                 Err(failure) => SessionEnd::HandshakeFailed(failure),
@@ -296,6 +297,12 @@ impl<H: Handler> Connection<'_, H> {
     async fn ask(&mut self, stage: Stage) {
         let Channel { wire, session, .. } = &mut self.channel;
         self.client.facts = *session.facts();
+        if let (Stage::Connect, Some(told)) = (stage, session.xclient()) {
+            self.client.replace(told);
+            let peer = self.client.peer.map(tracing::field::display);
+            let proxy = self.client.connection_peer.map(tracing::field::display);
+            tracing::debug!(session = %self.client.session, peer, proxy, "XCLIENT");
+        }
         let deadline = session.deadline();
         let answer = match session.question() {
             Some(question) => {

@@ -23,7 +23,8 @@ pub trait Handler: Send + Sync + 'static {
         Promises::NONE
     }
 
-    /// May this client connect? Asked before the banner.
+    /// May this client connect? Asked before the banner; and once more when a trusted proxy has
+    /// said with XCLIENT for whom it speaks, about that client and the login that it vouches for.
     fn connect(&self, client: &Client) -> impl Future<Output = Verdict> + Send {
         let _ = client;
         ready(Verdict::Accept)
@@ -35,7 +36,8 @@ pub trait Handler: Send + Sync + 'static {
         ready(Verdict::Accept)
     }
 
-    /// May this user log in? Asked when the password or token was found to be theirs. A refusal is
+    /// May this user log in? Asked when the password or token was found to be theirs; not about a
+    /// login that a trusted proxy vouches for. A refusal is
     /// the answer to AUTH, and counted as a failed login unless it is temporary.
     fn auth(&self, client: &Client, identity: &Identity) -> impl Future<Output = Verdict> + Send {
         let _ = (client, identity);

@@ -82,7 +82,8 @@ pub use prixfixe_proto::{
     DateTime, DeliverBy, Domain, DsnReturn, Envelope, EnvelopeId, ForwardPath, HeloName, Hold,
     Limits, MailParameters, Mailbox, Mechanism, Mechanisms, MessageVerdict, Notify, OnExpiry,
     OriginalRecipient, Priority, Promises, Protocol, QueueId, Quirks, RcptParameters, Recipient,
-    Refusal, ReversePath, SessionFacts, Stage, Timeouts, TlsMode, Verdict,
+    Refusal, ReversePath, SessionFacts, Stage, Timeouts, TlsMode, Verdict, Xclient, XclientLogin,
+    XclientProtocol, XclientValue,
 };
 pub use read_buffer::READ_BUFFER;
 pub use server::{BoundAddress, ListenError, ServeError, Server};

@@ -108,7 +108,7 @@ impl Shared {
         let networks = &self.settings.bare_newline_networks;
         let mut config = self.settings.session.clone();
         config.auth.mechanisms = self.usable(config.auth.mechanisms);
-        SessionConfig::new(&config, networks, Vec::new())
+        SessionConfig::new(&config, networks, Vec::new(), Vec::new())
     }
 }
 
@@ -322,7 +322,8 @@ impl Server {
             return Err(ListenError::NoVerifier);
         }
         let networks = &self.shared.settings.bare_newline_networks;
-        let config = SessionConfig::new(&config, networks, settings.proxy_protocol);
+        let config =
+            SessionConfig::new(&config, networks, settings.proxy_protocol, settings.xclient);
         self.listeners.push(Listener {
             socket,
             config: Arc::new(config),

@@ -15,13 +15,22 @@ pub(crate) struct SessionConfig {
     others: Forms,
     /// Balancers, who say in a PROXY header for whom they connect.
     proxies: Vec<PeerPattern>,
+    /// Proxies, who may say with XCLIENT for whom they speak.
+    xclient: Vec<PeerPattern>,
 }
 
 /// Settings for ordinary clients, and for those to whom the limits of a session do not apply.
 #[derive(Debug, Clone)]
 struct Forms {
-    limited: Arc<Config>,
-    exempt: Arc<Config>,
+    limited: ForProxies,
+    exempt: ForProxies,
+}
+
+/// Settings for those who speak for themselves, and for those who may say XCLIENT.
+#[derive(Debug, Clone)]
+struct ForProxies {
+    clients: Arc<Config>,
+    proxies: Arc<Config>,
 }
 
 impl SessionConfig {
@@ -30,6 +39,7 @@ impl SessionConfig {
         config: &Config,
         networks: &[(Network, BareNewline)],
         proxies: Vec<PeerPattern>,
+        xclient: Vec<PeerPattern>,
     ) -> Self {
         let form = |(network, bare_newline): &(Network, BareNewline)| {
             let mut config = config.clone();
@@ -42,6 +52,7 @@ impl SessionConfig {
             networks,
             others: Forms::new(config.clone()),
             proxies,
+            xclient,
         }
     }
 
@@ -54,22 +65,38 @@ impl SessionConfig {
     pub(crate) fn with_promises(mut self, promises: Promises) -> Self {
         let networks = self.networks.iter_mut().map(|(_, forms)| forms);
         for forms in networks.chain([&mut self.others]) {
-            for config in [&mut forms.limited, &mut forms.exempt] {
-                Arc::make_mut(config).promises = promises;
+            for form in [&mut forms.limited, &mut forms.exempt] {
+                Arc::make_mut(&mut form.clients).promises = promises;
+                Arc::make_mut(&mut form.proxies).promises = promises;
             }
         }
         self
     }
 
-    /// The settings for a client; without an address it came over a Unix socket.
-    pub(crate) fn of(&self, peer: Option<SocketAddr>, exempt: bool) -> Arc<Config> {
+    /// The settings for a client that comes from `peer` and is trusted like `counts_as`; without an
+    /// address it came over a Unix socket.
+    pub(crate) fn of(
+        &self,
+        peer: Option<SocketAddr>,
+        counts_as: Option<SocketAddr>,
+        exempt: bool,
+    ) -> Arc<Config> {
         let is_in = |network: &Network| peer.is_some_and(|peer| network.contains(peer.ip()));
         let found = self.networks.iter().find(|(network, _)| is_in(network));
         let forms = found.map_or(&self.others, |(_, forms)| forms);
-        Arc::clone(if exempt {
+        let form = if exempt {
             &forms.exempt
         } else {
             &forms.limited
+        };
+        let speaks_for_others = self
+            .xclient
+            .iter()
+            .any(|trusted| trusted.matches(counts_as));
+        Arc::clone(if speaks_for_others {
+            &form.proxies
+        } else {
+            &form.clients
         })
     }
 }
@@ -81,8 +108,19 @@ impl Forms {
         exempt.limits.errors = u32::MAX;
         exempt.limits.idle_commands = u32::MAX;
         Self {
-            limited: Arc::new(config),
-            exempt: Arc::new(exempt),
+            limited: ForProxies::new(config),
+            exempt: ForProxies::new(exempt),
+        }
+    }
+}
+
+impl ForProxies {
+    fn new(config: Config) -> Self {
+        let mut proxies = config.clone();
+        proxies.xclient = true;
+        Self {
+            clients: Arc::new(config),
+            proxies: Arc::new(proxies),
         }
     }
 }
@@ -98,14 +136,29 @@ mod tests {
             ("10.1.0.0/16".parse().unwrap(), BareNewline::Accept),
         ];
         let config = Config::new("mx.example.com".parse().unwrap());
-        let configs = SessionConfig::new(&config, &networks, Vec::new());
+        let configs = SessionConfig::new(&config, &networks, Vec::new(), Vec::new());
         let mode = |peer: Option<&str>| {
             let peer = peer.map(|peer| peer.parse().unwrap());
-            configs.of(peer, true).quirks.bare_newline
+            configs.of(peer, peer, true).quirks.bare_newline
         };
         assert_eq!(mode(Some("10.1.2.3:25")), BareNewline::Accept);
         assert_eq!(mode(Some("10.2.2.3:25")), BareNewline::Normalise);
         assert_eq!(mode(Some("192.0.2.1:25")), BareNewline::Reject);
         assert_eq!(mode(None), BareNewline::Reject);
+    }
+
+    #[test]
+    fn xclient_is_for_trusted_peers_alone() {
+        let trusted = vec!["10.0.0.0/8".parse().unwrap(), PeerPattern::UnixSocket];
+        let config = Config::new("mx.example.com".parse().unwrap());
+        let configs = SessionConfig::new(&config, &[], Vec::new(), trusted);
+        for exempt in [false, true] {
+            let may = |peer: Option<&str>| {
+                let peer = peer.map(|peer| peer.parse().unwrap());
+                configs.of(peer, peer, exempt).xclient
+            };
+            assert!(may(Some("10.1.2.3:25")) && may(None));
+            assert!(!may(Some("192.0.2.1:25")));
+        }
     }
 }

@@ -76,6 +76,10 @@ pub struct ListenerSettings {
     /// 1 or 2, which says for whom it is. From anybody else such a header is believed in nothing.
     /// Default: none.
     pub proxy_protocol: Vec<PeerPattern>,
+    /// Proxies that may say with XCLIENT for whom they speak. Who one is, is judged by its own
+    /// address (that of the PROXY header, if there was one), and so is what becomes of bare line
+    /// ends and whether the limits of a session apply, before XCLIENT and behind it. Default: none.
+    pub xclient: Vec<PeerPattern>,
     /// Connections that the system queues before they are accepted; 0 is as many as it allows.
     /// Default 1024.
     pub backlog: Option<u32>,

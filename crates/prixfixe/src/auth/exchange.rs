@@ -136,7 +136,7 @@ impl Exchange {
     }
 
     async fn admit<H: Handler>(&self, name: String, handler: &H, client: &Client) -> Outcome {
-        let mechanism = self.mechanism;
+        let mechanism = Some(self.mechanism);
         let identity = Identity { name, mechanism };
         match handler.auth(client, &identity).await {
             Verdict::Accept => Outcome::Success(identity),

@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future, pin::Pin};
 
-use prixfixe_proto::{Mechanism, Mechanisms};
+use prixfixe_proto::{Mechanism, Mechanisms, XclientLogin};
 
 use super::{ScramKeys, Secret};
 
@@ -71,8 +71,18 @@ pub enum AuthFailure {
 pub struct Identity {
     /// The user.
     pub name: String,
-    /// How they logged in.
-    pub mechanism: Mechanism,
+    /// How they logged in here; nothing if they did so at a proxy, which says so with XCLIENT.
+    pub mechanism: Option<Mechanism>,
+}
+
+impl Identity {
+    /// The user that a trusted proxy vouches for.
+    pub(crate) fn vouched_for(login: &XclientLogin) -> Self {
+        Self {
+            name: login.to_string(),
+            mechanism: None,
+        }
+    }
 }
 
 fn denied<'a, T: Send + 'a>() -> VerifierFuture<'a, T> {

@@ -28,3 +28,4 @@ mod runtimes;
 mod scene;
 mod unix_sockets;
 mod verdict_timeouts;
+mod xclient;
