@@ -67,5 +67,6 @@ fn listener_settings(settings: &Settings, listener: &Listener) -> ListenerSettin
     };
     own.auth.without_tls = listener.auth_without_tls;
     own.proxy_protocol.clone_from(&listener.proxy_protocol);
+    own.xclient.clone_from(&listener.xclient);
     own
 }

@@ -24,8 +24,9 @@ section! {
         bare_newline: Option<BareNewline> = unset, Built;
         /// Clients that begin with a PROXY header, which tells the address behind them.
         proxy_protocol: Vec<Peer> = "[]", Built;
-        /// Clients that may send XCLIENT.
-        xclient: Vec<Peer> = "[]", Later(Missing::warned("XCLIENT"));
+        /// Proxies that may say with XCLIENT for whom they speak, until they have named an address.
+        /// Who one is, its own address says, or that of its PROXY header.
+        xclient: Vec<Peer> = "[]", Built;
     }
 }
 
