@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use prixfixe_proto::{
-    HeloName, Mailbox,
+    HeloName, Mailbox, Xclient,
     fuzzing::{Command, parse},
 };
 
@@ -43,6 +43,7 @@ fuzz_target!(|data: &[u8]| {
             }
             path.mailbox().into_iter().for_each(check_mailbox);
         }
+        Command::Xclient(Ok(told)) => check_xclient(told),
         _ => {}
     }
     // Case, trailing space and a switch that only adds must make no difference.
@@ -54,6 +55,18 @@ fuzz_target!(|data: &[u8]| {
 fn check_again(line: &str, command: &Command, same: impl Fn(&Command) -> bool) {
     let again = parse(line.as_bytes(), false);
     assert!(again.as_ref().is_ok_and(same), "{command:?}: {line}");
+}
+
+fn check_xclient(told: &Xclient) {
+    for name in [&told.name, &told.helo].into_iter().flatten() {
+        if let Some(name) = name.known() {
+            check_text(name.as_str());
+            assert_eq!(name.as_str().parse::<HeloName>().as_ref(), Ok(name));
+        }
+    }
+    if let Some(login) = told.login.as_ref().and_then(|login| login.known()) {
+        check_text(login.as_str());
+    }
 }
 
 fn check_mailbox(mailbox: &Mailbox) {

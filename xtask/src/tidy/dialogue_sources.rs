@@ -21,11 +21,14 @@ pub(super) fn check(tree: &Tree) -> Vec<Fault> {
 }
 
 const FIRST_LINES: usize = 5;
+/// The only document of XCLIENT, which no RFC describes.
+const XCLIENT_SOURCE: &str = "postfix's xclient_readme";
 
 fn names_its_source(text: &str) -> bool {
     text.lines().take(FIRST_LINES).any(|line| {
         let line = line.to_ascii_lowercase();
         line.contains("attack")
+            || line.contains(XCLIENT_SOURCE)
             || line
                 .split_once("rfc")
                 .is_some_and(|(_, rest)| names_section(rest))
@@ -55,6 +58,7 @@ mod tests {
         assert_eq!(faults("# RFC 5321 section 4.5.2: dots\nC: DATA\n"), 0);
         assert_eq!(faults("# RFC5321 4.5.2\n"), 0);
         assert_eq!(faults("# Attack: smuggling by LF.LF\n"), 0);
+        assert_eq!(faults("# Postfix's XCLIENT_README: 220\n"), 0);
     }
 
     #[test]

@@ -75,6 +75,27 @@ fn swaks_delivers_in_a_pipeline() {
 }
 
 #[test]
+fn swaks_delivers_for_another_client() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = "listen = []\n[[listener]]\naddress = \"127.0.0.1:0\"\n\
+                    xclient = [\"127.0.0.1\"]\n";
+    let server = Server::start_with(folder.path(), settings);
+    let mut command = swaks(&server, folder.path());
+    command.args(["--xclient-addr", "192.0.2.7", "--xclient-port", "42"]);
+    command.args(["--xclient-name", "spike.example", "--xclient-login", "ann"]);
+    run(&mut command, b"");
+    let mail = stored_mail::only(&store(folder.path()));
+    assert_eq!(mail.details.peer, "192.0.2.7:42");
+    assert_eq!(mail.details.protocol, "ESMTPA");
+    let trace = &mail.details.trace;
+    assert!(
+        trace.contains("from client.example ([192.0.2.7])"),
+        "{trace}"
+    );
+    message::same(&mail.body, &message::tricky_and_empty_line());
+}
+
+#[test]
 fn swaks_hears_that_a_recipient_is_unknown() {
     let folder = tempfile::tempdir().unwrap();
     let settings = format!("recipients = [\"example.net\"]\n{LISTEN}");

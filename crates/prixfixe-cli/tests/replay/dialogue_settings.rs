@@ -102,6 +102,10 @@ impl File {
                 }
                 return Ok(());
             }
+            "xclient" => {
+                self.listener.push_str("xclient = [\"127.0.0.0/8\"]\n");
+                return Ok(());
+            }
             "tls" if value == "starttls" => {
                 self.others
                     .push_str("[tls]\ncertificate = \"self-signed\"\n");
@@ -110,7 +114,7 @@ impl File {
             "dsn" | "require_tls" | "mt_priority" | "deliver_by" | "future_release" => {
                 return Err(Lack::Handler);
             }
-            "text_line" | "tls" | "xclient" => return Err(Lack::Key),
+            "text_line" | "tls" => return Err(Lack::Key),
             _ => panic!("no key is known for {name}"),
         };
         writeln!(part, "{key} = {value}").unwrap();

@@ -31,6 +31,27 @@ fn a_socket_left_behind_is_replaced() {
     deliver(folder.path(), &path);
 }
 
+#[test]
+fn a_client_that_a_proxy_does_not_know_is_no_local_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("smtp.sock");
+    let settings = format!(
+        "listen = []\n[[listener]]\naddress = \"unix:{}\"\nxclient = [\"unix\"]\n",
+        path.display()
+    );
+    let _server = Server::start_with(folder.path(), &settings);
+    let mut client = Client::connect_unix(&path);
+    assert_eq!(code(&client.reply()), 220);
+    assert_eq!(code(&client.command("XCLIENT ADDR=[UNAVAILABLE]")), 220);
+    assert_eq!(code(&client.command("EHLO client.example")), 250);
+    let reply = client.deliver("a@example.org", "b@example.com", b"text\r\n");
+    let mail = stored_mail::named(&store(folder.path()), id(&reply));
+    assert_eq!(mail.details.peer, "unknown");
+    let trace = mail.details.trace;
+    let from = "from client.example\r\n\tby ";
+    assert!(trace.contains(from), "{trace}");
+}
+
 fn settings(path: &Path) -> String {
     format!("listen = [\"unix:{}\"]\n", path.display())
 }
