@@ -27,7 +27,7 @@ pub(crate) fn check(session: &Session, command: &Command) -> Result<(), Objectio
     // RFC 4954 section 6; a command that is out of order anyway is told this first.
     let concerns_mail = matches!(
         command,
-        Command::Mail(..) | Command::Rcpt(..) | Command::Data | Command::Vrfy
+        Command::Mail(..) | Command::Rcpt(..) | Command::Data | Command::Bdat(_) | Command::Vrfy
     );
     if concerns_mail && exchange::needs_login(session) {
         return Err(Objection::Error(LOGIN_REQUIRED));
