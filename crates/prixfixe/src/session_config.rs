@@ -89,10 +89,10 @@ impl SessionConfig {
         } else {
             &forms.limited
         };
-        let speaks_for_others = self
-            .xclient
-            .iter()
-            .any(|trusted| trusted.matches(counts_as));
+        // Who reached a balancer over a Unix socket is not the balancer itself, and vouches for
+        // nobody.
+        let speaks_for_others =
+            peer == counts_as && self.xclient.iter().any(|trusted| trusted.matches(peer));
         Arc::clone(if speaks_for_others {
             &form.proxies
         } else {
@@ -159,6 +159,8 @@ mod tests {
             };
             assert!(may(Some("10.1.2.3:25")) && may(None));
             assert!(!may(Some("192.0.2.1:25")));
+            let behind_a_balancer = "10.1.2.3:25".parse().ok();
+            assert!(!configs.of(None, behind_a_balancer, exempt).xclient);
         }
     }
 }
