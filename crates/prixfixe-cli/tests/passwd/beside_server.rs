@@ -1,6 +1,10 @@
 //! Users that change while a server runs.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rustix::process::Signal;
@@ -86,5 +90,18 @@ fn a_broken_file_keeps_the_users_and_the_log_says_why() {
     fs::write(&file, &sound).unwrap();
     server.signal(Signal::HUP);
     server.await_log("SIGHUP: password file read again");
+    assert_eq!(log_in(&server, "anna", "secret"), 235);
+}
+
+#[test]
+fn failures_above_the_number_of_a_minute_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    set(folder.path(), "anna", "secret");
+    let limits = "[limits]\nexempt_networks = []\nfailed_auths_per_minute = 1\n";
+    let server = Server::start_with(folder.path(), &format!("{SETTINGS}{limits}"));
+    assert_eq!(log_in(&server, "anna", "wrong"), 535);
+    let start = Instant::now();
+    assert_eq!(log_in(&server, "anna", "wrong"), 535);
+    assert!(start.elapsed() >= Duration::from_secs(1));
     assert_eq!(log_in(&server, "anna", "secret"), 235);
 }
