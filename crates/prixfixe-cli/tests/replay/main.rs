@@ -17,6 +17,9 @@ mod line_end_networks;
 #[path = "../../../prixfixe-proto/tests/naive_body/mod.rs"]
 mod naive_body;
 #[allow(dead_code, reason = "each test binary uses its own part")]
+#[path = "../real_mail/mod.rs"]
+mod real_mail;
+#[allow(dead_code, reason = "each test binary uses its own part")]
 #[path = "../server_process/mod.rs"]
 mod server_process;
 #[allow(dead_code, reason = "each test binary uses its own part")]

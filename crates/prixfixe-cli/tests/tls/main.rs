@@ -6,9 +6,13 @@
 #[allow(dead_code, reason = "each test binary uses its own part")]
 #[path = "../certificates/mod.rs"]
 mod certificates;
+mod corpus;
 mod forms;
 mod healthcheck;
 mod proxy;
+#[allow(dead_code, reason = "each test binary uses its own part")]
+#[path = "../real_mail/mod.rs"]
+mod real_mail;
 mod refusing_to_start;
 mod reload;
 #[allow(dead_code, reason = "each test binary uses its own part")]

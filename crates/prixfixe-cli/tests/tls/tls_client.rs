@@ -23,6 +23,7 @@ pub(crate) fn connect(address: &str) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(WATCHDOG)).unwrap();
     stream.set_write_timeout(Some(WATCHDOG)).unwrap();
+    stream.set_nodelay(true).unwrap();
     stream
 }
 
