@@ -44,7 +44,8 @@ pub(crate) async fn serve<H: Handler>(
     let (mut wire, mut timer) = (Wire::new(stream), Timer::default());
     let mut stop = StopSignal::new(Arc::clone(shutdown));
     if config.tls == TlsMode::Implicit {
-        let made = tls::secure(&mut wire, &mut timer, &mut stop, settings, &mut client).await;
+        let handshake = tls::secure(&mut wire, &mut timer, &mut stop, settings, &mut client);
+        let made = Box::pin(handshake).await;
         if let Err(failure) = made {
             linger(&mut wire, &mut timer).await;
             let (end, duration) = (SessionEnd::HandshakeFailed(failure), now() - start);
@@ -198,7 +199,8 @@ impl<H: Handler> Connection<'_, H> {
                     }
                 }
                 Next::Message => {
-                    let received = message::receive(self).await;
+                    // Boxed, so that the many connections without a message hold no room for one.
+                    let received = Box::pin(message::receive(self)).await;
                     received.or_else(|lost| self.take_leave(lost))?;
                 }
                 Next::Drain => {}

@@ -30,7 +30,7 @@
 //! # Memory
 //!
 //! A connection that waits for its client holds no buffer, only its task, whose size depends on
-//! the futures of the handler: about 7 KiB with the durable store behind it.
+//! the futures of the handler: about 6 KiB with the durable store behind it.
 //! While octets are being read it holds [`READ_BUFFER`] octets from a pool, and replies of at most
 //! `Limits::reply_buffer` octets. TLS adds about 8 KiB, and [`READ_BUFFER`] octets once more while
 //! octets are being read. Bodies are not gathered unless the handler does so.
