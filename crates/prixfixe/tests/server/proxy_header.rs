@@ -13,7 +13,7 @@ use prixfixe::{
     SessionEnd, Settings, Verdict,
 };
 
-use crate::scene::{Events, SocketClient, settings, watchdog, witness};
+use crate::scene::{Events, SocketClient, serve_on, settings, watchdog, witness};
 
 /// Version 2, TCP over IPv4, from 192.0.2.7 port 12345.
 const BINARY: &[u8] =
@@ -50,19 +50,8 @@ async fn serve_while(
     listener: ListenerSettings,
     talk: impl FnOnce(SocketAddr) + Send + 'static,
 ) -> Vec<Guest> {
-    let mut server = Server::new(settings);
-    let address = server.listen_tcp("127.0.0.1:0", listener).unwrap();
     let guests = Arc::new(Guests::default());
-    watchdog(async {
-        let stop = server.shutdown_handle();
-        let serving = tokio::spawn(server.serve(Arc::clone(&guests)));
-        tokio::task::spawn_blocking(move || talk(address))
-            .await
-            .unwrap();
-        stop.drain();
-        serving.await.unwrap().unwrap();
-    })
-    .await;
+    serve_on(settings, listener, &guests, talk).await;
     std::mem::take(&mut *guests.0.lock().unwrap())
 }
 

@@ -3,14 +3,14 @@
 use std::{
     future::Future,
     io::{self, BufRead, BufReader, Write},
-    net::TcpStream,
+    net::{SocketAddr, TcpStream},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use prixfixe::{
-    Body, Client, Envelope, Event, ForwardPath, Handler, MessageVerdict, Observer, QueueId,
-    SessionEnd, Settings, Verdict,
+    Body, Client, Envelope, Event, ForwardPath, Handler, ListenerSettings, MessageVerdict,
+    Observer, QueueId, Server, SessionEnd, Settings, Verdict,
 };
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -37,6 +37,27 @@ pub(crate) async fn watchdog<T>(test: impl Future<Output = T>) -> T {
 }
 
 pub(crate) const WATCHDOG: Duration = Duration::from_secs(60);
+
+/// Serves on one listener until the talk of a client with threads of its own is over.
+pub(crate) async fn serve_on<H: Handler>(
+    settings: Settings,
+    listener: ListenerSettings,
+    handler: &Arc<H>,
+    talk: impl FnOnce(SocketAddr) + Send + 'static,
+) {
+    let mut server = Server::new(settings);
+    let address = server.listen_tcp("127.0.0.1:0", listener).unwrap();
+    watchdog(async {
+        let stop = server.shutdown_handle();
+        let serving = tokio::spawn(server.serve(Arc::clone(handler)));
+        tokio::task::spawn_blocking(move || talk(address))
+            .await
+            .unwrap();
+        stop.drain();
+        serving.await.unwrap().unwrap();
+    })
+    .await;
+}
 
 /// Takes every message and keeps it.
 #[derive(Debug, Default)]

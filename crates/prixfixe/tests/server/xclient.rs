@@ -8,10 +8,10 @@ use std::{
 
 use prixfixe::{
     Body, Client, Envelope, Event, ForwardPath, Handler, HeloName, ListenerSettings,
-    MessageVerdict, Refusal, Server, Settings, Stage, Verdict,
+    MessageVerdict, Refusal, Settings, Stage, Verdict,
 };
 
-use crate::scene::{OPEN, SocketClient, accept, settings, watchdog, witness};
+use crate::scene::{OPEN, SocketClient, accept, serve_on, settings, witness};
 
 /// Keeps out one address, and remembers whom it has seen.
 #[derive(Debug, Default)]
@@ -57,19 +57,8 @@ async fn serve_while(
     listener: ListenerSettings,
     talk: impl FnOnce(SocketAddr) + Send + 'static,
 ) -> (Vec<Client>, Vec<Client>) {
-    let mut server = Server::new(settings);
-    let address = server.listen_tcp("127.0.0.1:0", listener).unwrap();
     let porter = Arc::new(Porter::default());
-    watchdog(async {
-        let stop = server.shutdown_handle();
-        let serving = tokio::spawn(server.serve(Arc::clone(&porter)));
-        tokio::task::spawn_blocking(move || talk(address))
-            .await
-            .unwrap();
-        stop.drain();
-        serving.await.unwrap().unwrap();
-    })
-    .await;
+    serve_on(settings, listener, &porter, talk).await;
     let take = |seen: &Mutex<Vec<Client>>| std::mem::take(&mut *seen.lock().unwrap());
     (take(&porter.connected), take(&porter.senders))
 }
