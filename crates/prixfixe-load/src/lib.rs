@@ -1,0 +1,26 @@
+//! Load for SMTP servers of any make, measured so that it tells the truth.
+//!
+//! - Messages start when the [schedule](schedule) says, and latency counts from there: a server
+//!   that stalls cannot hide it by holding the generator up.
+//! - Every message carries a [label] with its number and the hash of what follows, and a
+//!   [ledger] says how each was answered: what was lost, doubled or altered can be named.
+//! - The generator watches itself, and a run in which it was too slow is marked as invalid.
+//! - A [result] file keeps the figures with all that is needed to judge them.
+//!
+//! The crate speaks SMTP as a client of its own and shares no code with any server.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::cast_precision_loss,
+    reason = "counts and microseconds are far below 2^53"
+)]
+
+pub mod failure;
+pub mod label;
+pub mod ledger;
+pub mod live;
+pub mod plan;
+pub mod result;
+pub mod run_id;
+pub mod schedule;
+pub mod size;
+pub mod stage;
