@@ -1,12 +1,14 @@
 //! The header line by which a message says who it is and what it must look like.
 //!
 //! ```text
-//! Prixfixe-Load: run=00000000000000ab message=000000000007 size=9862 sha256=9f86d0…
+//! Prixfixe-Load: run=00000000000000ab message=000000000007 size=0000009862 sha256=9f86d0…
 //! ```
 //!
 //! `size` octets follow the line's own CRLF, and `sha256` is their hash. Servers put trace lines in
 //! front of a message and may store lines with LF alone or an empty line behind it; none of that
 //! changes what the label says. Anything else that changes it is an alteration.
+
+use std::io::Write;
 
 use memchr::memmem;
 use sha2::{Digest, Sha256};
@@ -30,18 +32,24 @@ impl Label {
     /// The highest number: twelve digits, so that all labels of a size are equally long.
     pub const MOST_NUMBER: u64 = 999_999_999_999;
 
+    /// How long its line is with its CRLF, in octets, for a size of at most ten digits.
+    pub const LENGTH: usize = 146;
+
     /// The name of the header line.
     pub const NAME: &'static str = "Prixfixe-Load";
 
-    /// Appends the header line with its CRLF.
+    /// Appends the header line with its CRLF, without allocating where `line` has room. It is
+    /// [`Label::LENGTH`] octets long.
     pub fn write_to(&self, line: &mut Vec<u8>) {
-        line.extend_from_slice(Self::NAME.as_bytes());
-        line.extend_from_slice(b": run=");
-        line.extend_from_slice(self.run.to_string().as_bytes());
-        line.extend_from_slice(
-            format!(" message={:012} size={}", self.number, self.size).as_bytes(),
+        // Writing into a vector cannot fail.
+        let _ = write!(
+            line,
+            "{}: run={} message={:012} size={:010} sha256=",
+            Self::NAME,
+            self.run,
+            self.number,
+            self.size
         );
-        line.extend_from_slice(b" sha256=");
         for octet in self.hash {
             line.push(HEXADECIMAL[usize::from(octet >> 4)]);
             line.push(HEXADECIMAL[usize::from(octet & 0xf)]);
@@ -193,6 +201,22 @@ mod tests {
     }
 
     #[test]
+    fn all_labels_are_equally_long() {
+        for (number, size) in [(0, 0), (Label::MOST_NUMBER, 1 << 30)] {
+            let label = Label {
+                run: RunId::from_seed(number),
+                number,
+                size,
+                hash: [0xff; 32],
+            };
+            let mut line = Vec::new();
+            label.write_to(&mut line);
+            assert_eq!(line.len(), Label::LENGTH);
+            assert_eq!(Label::parse(line.trim_ascii_end()), Some(label));
+        }
+    }
+
+    #[test]
     fn every_octet_counts() {
         let (label, message) = labelled(CONTENT);
         let start = message.len() - CONTENT.len();
@@ -226,7 +250,7 @@ mod tests {
         let text = String::from_utf8(message).unwrap();
         for (from, to) in [
             ("run=0", "run=g"),
-            ("size=", "size=-"),
+            ("size=0", "size=-"),
             ("sha256=", "sha255="),
         ] {
             let damaged = text.replacen(from, to, 1);
