@@ -14,6 +14,7 @@
     reason = "counts and microseconds are far below 2^53"
 )]
 
+pub mod contents;
 pub mod failure;
 pub mod label;
 pub mod ledger;
