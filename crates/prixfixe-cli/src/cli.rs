@@ -19,6 +19,7 @@ use crate::commands::passwd::Passwd;
 use crate::commands::serve::Serve;
 use crate::config;
 use crate::ipc::Ipc;
+use crate::stress::Stress;
 
 /// A mail receiver that answers 250 only for mail that would survive a power cut.
 #[derive(Debug, Parser)]
@@ -59,6 +60,7 @@ enum Command {
     Passwd(Passwd),
     Healthcheck(Healthcheck),
     Ipc(Box<Ipc>),
+    Stress(Box<Stress>),
     Completions(Completions),
     Man(ManPages),
 }
@@ -72,6 +74,7 @@ impl Command {
             Self::Passwd(command) => command.run(global),
             Self::Healthcheck(command) => command.run(global),
             Self::Ipc(command) => command.run(),
+            Self::Stress(command) => command.run(global),
             Self::Completions(command) => command.run(),
             Self::Man(command) => command.run(),
         }
@@ -84,6 +87,8 @@ impl Command {
 pub(crate) enum Outcome {
     /// Done: exit code 0.
     Done,
+    /// It ran, and what it looked at is not as it should be: exit code 1.
+    Failed,
     /// Wrong usage or configuration: exit code 2.
     Misused,
 }
@@ -98,6 +103,7 @@ pub(crate) fn run() -> ExitCode {
     };
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Failed) => ExitCode::FAILURE,
         Ok(Outcome::Misused) => ExitCode::from(2),
         // Whoever closed the pipe has read enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,

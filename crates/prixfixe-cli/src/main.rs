@@ -12,6 +12,7 @@ mod config;
 mod ipc;
 mod serve;
 mod setting_flags;
+mod stress;
 
 use std::process::ExitCode;
 

@@ -3,17 +3,19 @@
 
 use std::process::{Command, Output};
 
-const SUBCOMMANDS: [&str; 8] = [
+const SUBCOMMANDS: [&str; 9] = [
     "serve",
     "check-config",
     "inbox",
     "passwd",
     "healthcheck",
     "ipc",
+    "stress",
     "completions",
     "man",
 ];
 const INBOX: [&str; 5] = ["list", "show", "export", "delete", "search"];
+const STRESS: [&str; 5] = ["start", "stop", "status", "logs", "clean"];
 const IPC: [&str; 4] = ["echo", "call", "top", "bench"];
 
 #[test]
@@ -44,6 +46,11 @@ fn every_subcommand_has_help_with_an_example() {
             "{help}"
         );
         assert!(help.contains("--store <DIR>"), "{help}");
+    }
+    for subcommand in STRESS {
+        let help = text(&prixfixe(&["stress", subcommand, "--help"]).stdout);
+        let example = format!(": prixfixe stress {subcommand}");
+        assert!(help.contains(&example), "{help}");
     }
     for subcommand in IPC {
         let help = text(&prixfixe(&["ipc", subcommand, "--help"]).stdout);

@@ -20,6 +20,8 @@ pub mod label;
 pub mod ledger;
 pub mod live;
 pub mod plan;
+pub mod process;
+pub mod resources;
 pub mod result;
 pub mod run_id;
 pub mod schedule;

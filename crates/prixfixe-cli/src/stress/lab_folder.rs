@@ -1,0 +1,127 @@
+//! The folder in which the lab keeps what its servers need, and takes away what it left behind.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use prixfixe_load::process::ProcessId;
+use tempfile::TempDir;
+
+/// Where the lab keeps its servers.
+#[derive(Debug, Clone, Args)]
+pub(super) struct LabFolder {
+    /// The folder of the lab's own servers: their stores, settings and logs
+    #[arg(long = "lab", value_name = "DIR", default_value = "prixfixe-lab")]
+    path: PathBuf,
+}
+
+impl LabFolder {
+    /// Where the set of servers for work by hand is.
+    pub(super) fn set(&self) -> PathBuf {
+        self.path.join("set")
+    }
+
+    /// A folder for the servers of one run, which goes when it is dropped.
+    pub(super) fn of_run(&self) -> io::Result<RunFolder> {
+        let named = |error: io::Error| {
+            let text = format!("cannot make a folder in {}: {error}", self.path.display());
+            io::Error::new(error.kind(), text)
+        };
+        fs::create_dir_all(&self.path).map_err(named)?;
+        // Servers are told where their store is, whatever folder they are started in.
+        let path = self.path.canonicalize().map_err(named)?;
+        let folder = tempfile::Builder::new()
+            .prefix(OF_RUNS)
+            .tempdir_in(path)
+            .map_err(named)?;
+        let owner = ProcessId::of(std::process::id())?;
+        fs::write(folder.path().join(OWNER), serde_json::to_vec(&owner)?).map_err(named)?;
+        Ok(RunFolder(folder))
+    }
+
+    /// Removes the folder if nothing is in it.
+    pub(super) fn remove_if_empty(&self) {
+        // It is not empty, or not there; both are fine.
+        let _ = fs::remove_dir(&self.path);
+    }
+
+    /// Removes folders of runs whose lab was killed, and says which.
+    pub(super) fn remove_left_runs(&self) -> io::Result<Vec<PathBuf>> {
+        let entries = match fs::read_dir(&self.path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut removed = Vec::new();
+        for entry in entries {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with(OF_RUNS) && !is_owned(&path) {
+                fs::remove_dir_all(&path)?;
+                removed.push(path);
+            }
+        }
+        Ok(removed)
+    }
+}
+
+const OF_RUNS: &str = "run-";
+/// The file that says which process a folder belongs to.
+const OWNER: &str = "lab.json";
+
+fn is_owned(folder: &Path) -> bool {
+    let owner = fs::read(folder.join(OWNER)).ok();
+    let owner = owner.and_then(|text| serde_json::from_slice::<ProcessId>(&text).ok());
+    owner.is_some_and(ProcessId::is_alive)
+}
+
+/// The folder of the servers of one run.
+#[derive(Debug)]
+pub(super) struct RunFolder(TempDir);
+
+impl RunFolder {
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Keeps it, and says where it is.
+    pub(super) fn keep(self) -> PathBuf {
+        let path = self.0.keep();
+        // Who keeps it owns it: it is no run's any more.
+        let kept = path.with_file_name(
+            path.file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .replacen(OF_RUNS, "kept-", 1),
+        );
+        match fs::rename(&path, &kept) {
+            Ok(()) => kept,
+            Err(_) => path,
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_folders_whose_lab_is_gone_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let lab = LabFolder {
+            path: folder.path().join("lab"),
+        };
+        assert!(lab.remove_left_runs().unwrap().is_empty());
+        let (own, left) = (lab.of_run().unwrap(), lab.of_run().unwrap());
+        let left = left.0.keep();
+        let mut gone = ProcessId::of(std::process::id()).unwrap();
+        gone.started -= 1;
+        fs::write(left.join(OWNER), serde_json::to_vec(&gone).unwrap()).unwrap();
+        let kept = lab.of_run().unwrap().keep();
+        assert_eq!(lab.remove_left_runs().unwrap(), std::slice::from_ref(&left));
+        assert!(own.path().is_dir() && kept.is_dir() && !left.exists());
+    }
+}
