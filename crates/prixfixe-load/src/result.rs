@@ -239,6 +239,12 @@ pub struct Verification {
     pub refused_but_stored: Findings,
     /// Neither acknowledged nor refused, and found: the reply was lost, which is nobody's fault.
     pub unanswered_but_stored: u64,
+    /// Messages found that no label names: of somebody else, or with a label that was destroyed.
+    #[serde(default)]
+    pub unlabelled: u64,
+    /// Messages found that are of another run.
+    #[serde(default)]
+    pub of_other_runs: u64,
 }
 
 impl Verification {
