@@ -69,7 +69,8 @@ impl Library {
         let run = self.run;
         // Writing into a vector cannot fail.
         let _ = write!(tail, "run {run} message {number:012}\r\n");
-        let _ = write!(head, "Message-ID: <{run}.{number:012}@load.example>\r\n");
+        write_message_id(run, number, head);
+        head.extend_from_slice(b"\r\n");
         let label = Label {
             run,
             number,
@@ -86,6 +87,13 @@ impl Library {
             eight_bit: content.is_eight_bit(),
         }
     }
+}
+
+/// Appends the header field by which other programs tell messages apart, without its CRLF. It stands
+/// in front of the label, whose hash does not cover it.
+pub(crate) fn write_message_id(run: RunId, number: u64, head: &mut Vec<u8>) {
+    // Writing into a vector cannot fail.
+    let _ = write!(head, "Message-ID: <{run}.{number:012}@load.example>");
 }
 
 /// How long the head and the tail of a message are, in octets.

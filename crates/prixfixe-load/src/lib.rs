@@ -15,6 +15,7 @@
 )]
 
 pub mod contents;
+pub mod export;
 pub mod failure;
 pub mod label;
 pub mod ledger;
@@ -27,3 +28,4 @@ pub mod run_id;
 pub mod schedule;
 pub mod size;
 pub mod stage;
+pub mod verify;

@@ -1,0 +1,234 @@
+//! The account: what was acknowledged, compared with what arrived.
+//!
+//! The ledgers of one or several runs are opened, every message that is found is shown to the
+//! account, and then it is settled. What it keeps for a message is four octets, in pages of 1,024
+//! messages whose numbers follow each other, and the names of a bounded number of findings.
+
+use std::collections::HashMap;
+use std::io;
+use std::num::NonZeroU16;
+use std::path::{Path, PathBuf};
+
+use crate::contents;
+use crate::label::{self, Inspected, Label};
+use crate::ledger::{Answer, LedgerReader};
+use crate::result::Verification;
+use crate::run_id::RunId;
+
+mod book;
+mod finding;
+
+use book::Book;
+use finding::{Fault, Known, KnownEntry, Notes};
+
+/// An account of one or several runs.
+#[derive(Debug)]
+pub struct Account {
+    ledgers: Vec<PathBuf>,
+    copies: NonZeroU16,
+    runs: HashMap<RunId, Book>,
+    /// What was found, and what of it is wrong.
+    stored: u64,
+    unlabelled: u64,
+    of_other_runs: u64,
+    duplicated: Notes,
+    altered: Notes,
+    not_wanted: Notes,
+}
+
+impl Account {
+    /// The most messages of all ledgers together, where their numbers follow each other. They take
+    /// 512 MiB.
+    pub const MOST_MESSAGES: u64 = 1 << 27;
+
+    /// Reads what was acknowledged, from ledgers that are complete. `copies` is how often an
+    /// acknowledged message has to be found: once, or once for each recipient where a target stores
+    /// it so. Ledgers may be of the same run if no message is in two of them.
+    pub fn open(ledgers: &[PathBuf], copies: NonZeroU16) -> Result<Self, AccountError> {
+        let mut runs: HashMap<RunId, Book> = HashMap::new();
+        let mut pages_left = Self::MOST_MESSAGES / book::PAGE_RECORDS;
+        for path in ledgers {
+            let unreadable = AccountError::of_ledger(path);
+            let ledger = LedgerReader::open(path).map_err(&unreadable)?;
+            let run = ledger.run;
+            let book = runs.entry(run).or_default();
+            for entry in ledger {
+                let entry = entry.map_err(&unreadable)?;
+                let record = book
+                    .record_or_new(entry.number, &mut pages_left)
+                    .ok_or(AccountError::TooMany)?;
+                if record.answer.replace(entry.answer).is_some() {
+                    return Err(AccountError::Twice {
+                        path: path.to_owned(),
+                        number: entry.number,
+                    });
+                }
+            }
+        }
+        Ok(Self {
+            ledgers: ledgers.to_owned(),
+            copies,
+            runs,
+            stored: 0,
+            unlabelled: 0,
+            of_other_runs: 0,
+            duplicated: Notes::default(),
+            altered: Notes::default(),
+            not_wanted: Notes::default(),
+        })
+    }
+
+    /// Takes down a message that was found; `place` says where. Trace lines may stand in front of
+    /// it.
+    pub fn arrived(&mut self, message: &[u8], place: &str) {
+        let (label, is_intact) = match label::inspect(message) {
+            Inspected::Unlabelled => {
+                self.unlabelled += 1;
+                return;
+            }
+            Inspected::Intact(label) => (label, has_its_message_id(message, &label)),
+            Inspected::Altered(label) => (label, false),
+        };
+        let Some(book) = self.runs.get_mut(&label.run) else {
+            self.of_other_runs += 1;
+            return;
+        };
+        self.stored += 1;
+        let who = (label.run, label.number);
+        let Some(record) = book.record(label.number) else {
+            let is_first = !self.not_wanted.names(who);
+            self.not_wanted.add(who, place, is_first);
+            return;
+        };
+        let is_wanted = matches!(record.answer, Some(Answer::Accepted | Answer::Unknown));
+        if !is_wanted {
+            self.not_wanted.add(who, place, record.found() == 0);
+        }
+        if is_intact {
+            record.intact = record.intact.saturating_add(1);
+            let too_many = record.intact.saturating_sub(self.copies.get());
+            if is_wanted && too_many > 0 {
+                self.duplicated.add(who, place, too_many == 1);
+            }
+        } else {
+            record.altered = record.altered.saturating_add(1);
+            self.altered.add(who, place, record.altered == 1);
+        }
+    }
+
+    /// Draws the line, after all that is there has been taken down. `source` says where was looked.
+    pub fn settle(mut self, source: &str) -> Result<Verification, AccountError> {
+        let mut verification = Verification {
+            source: source.to_owned(),
+            stored: self.stored,
+            unlabelled: self.unlabelled,
+            of_other_runs: self.of_other_runs,
+            ..Verification::default()
+        };
+        let mut lost = Notes::default();
+        let mut known = Known {
+            several_runs: self.runs.len() > 1,
+            ..Known::default()
+        };
+        // The ledgers are read again, so that replies need not be kept in memory.
+        for path in &self.ledgers {
+            let unreadable = AccountError::of_ledger(path);
+            let ledger = LedgerReader::open(path).map_err(&unreadable)?;
+            let run = ledger.run;
+            for entry in ledger {
+                let entry = entry.map_err(&unreadable)?;
+                let who = (run, entry.number);
+                let book = self.runs.get_mut(&run);
+                let Some(record) = book.and_then(|book| book.record(entry.number)) else {
+                    return Err(AccountError::Changed(path.to_owned()));
+                };
+                match entry.answer {
+                    Answer::Accepted => {
+                        verification.acknowledged += 1;
+                        if record.found() < u32::from(self.copies.get()) {
+                            lost.add(who, "", true);
+                        }
+                    }
+                    Answer::Unknown if record.intact > 0 => verification.unanswered_but_stored += 1,
+                    Answer::Unknown | Answer::Refused => {}
+                }
+                let named = [&lost, &self.duplicated, &self.altered, &self.not_wanted];
+                if named.iter().any(|notes| notes.names(who)) {
+                    let entry = KnownEntry {
+                        answer: entry.answer,
+                        reply: entry.reply,
+                        found: record.found(),
+                    };
+                    known.entries.insert(who, entry);
+                }
+            }
+        }
+        verification.lost = lost.findings(Fault::Lost, &known);
+        verification.duplicated = self.duplicated.findings(Fault::Duplicated, &known);
+        verification.altered = self.altered.findings(Fault::Altered, &known);
+        verification.refused_but_stored = self.not_wanted.findings(Fault::NotWanted, &known);
+        if verification.lost.count > 0 && self.unlabelled > 0 {
+            verification.lost.named.push(format!(
+                "{} without a label were found: a lost one may be among them",
+                self.unlabelled
+            ));
+        }
+        Ok(verification)
+    }
+}
+
+/// Whether the line in front of the label, which its hash does not cover, is as it was sent.
+fn has_its_message_id(message: &[u8], label: &Label) -> bool {
+    let mut field = Vec::new();
+    contents::write_message_id(label.run, label.number, &mut field);
+    memchr::memmem::find_iter(message, &field).any(|at| {
+        let (before, after) = (&message[..at], &message[at + field.len()..]);
+        (before.is_empty() || before.ends_with(b"\n"))
+            && (after.starts_with(b"\r\n") || after.starts_with(b"\n"))
+    })
+}
+
+/// An account that cannot be drawn up.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// A ledger cannot be read, or is damaged.
+    #[error("{}: {error}", .path.display())]
+    Ledger {
+        /// The ledger.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// A message stands twice in the ledgers of its run, so that there is no saying how it was
+    /// answered.
+    #[error("{}: message {number} has been in the ledgers before; is this one named twice?", .path.display())]
+    Twice {
+        /// The second ledger, or the only one.
+        path: PathBuf,
+        /// The message.
+        number: u64,
+    },
+    /// A ledger is not any more what it was; the run goes on.
+    #[error("{} changes while it is read; wait for the end of the run", .0.display())]
+    Changed(PathBuf),
+    /// There is no room for all of them.
+    #[error(
+        "the ledgers have more than {} messages, or their numbers lie far apart",
+        Account::MOST_MESSAGES
+    )]
+    TooMany,
+}
+
+impl AccountError {
+    fn of_ledger(path: &Path) -> impl Fn(io::Error) -> Self {
+        let path = path.to_owned();
+        move |error| Self::Ledger {
+            path: path.clone(),
+            error,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

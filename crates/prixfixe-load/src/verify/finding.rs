@@ -1,0 +1,107 @@
+//! What is wrong with which message, in words.
+
+use std::collections::BTreeMap;
+
+use crate::ledger::Answer;
+use crate::result::Findings;
+use crate::run_id::RunId;
+
+/// A message: its run and its number.
+pub(super) type Who = (RunId, u64);
+
+/// Messages with one fault: how many, and where the first of them were found.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    count: u64,
+    named: BTreeMap<Who, Vec<String>>,
+}
+
+/// How many places of a message are named, and how much of the name of one, in octets.
+const MOST_PLACES: usize = 4;
+const MOST_PLACE_OCTETS: usize = 256;
+
+impl Notes {
+    /// Takes down a message, for the first time or again.
+    pub(super) fn add(&mut self, who: Who, place: &str, is_first: bool) {
+        self.count += u64::from(is_first);
+        if is_first && self.named.len() < Findings::MOST_NAMED {
+            self.named.entry(who).or_default();
+        }
+        if let Some(places) = self.named.get_mut(&who)
+            && places.len() < MOST_PLACES
+        {
+            let end = place.floor_char_boundary(MOST_PLACE_OCTETS);
+            places.push(place[..end].to_owned());
+        }
+    }
+
+    /// Whether a message is among those that are named.
+    pub(super) fn names(&self, who: Who) -> bool {
+        self.named.contains_key(&who)
+    }
+
+    /// Puts them into words.
+    pub(super) fn findings(&self, fault: Fault, known: &Known) -> Findings {
+        let name = |(who, places): (&Who, &Vec<String>)| known.sentence(fault, *who, places);
+        Findings {
+            count: self.count,
+            named: self.named.iter().map(name).collect(),
+        }
+    }
+}
+
+/// What can be wrong with a message.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Fault {
+    Lost,
+    Duplicated,
+    Altered,
+    NotWanted,
+}
+
+/// What is known of the messages that are named.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// Whether a number alone does not say which message is meant.
+    pub(super) several_runs: bool,
+    /// What the ledger says of each, and how often it was found.
+    pub(super) entries: BTreeMap<Who, KnownEntry>,
+}
+
+/// A line of a ledger, and how often its message was found.
+#[derive(Debug)]
+pub(super) struct KnownEntry {
+    pub(super) answer: Answer,
+    pub(super) reply: String,
+    pub(super) found: u32,
+}
+
+impl Known {
+    fn sentence(&self, fault: Fault, who: Who, places: &[String]) -> String {
+        let (run, number) = who;
+        let of_run = if self.several_runs {
+            format!(" of run {run}")
+        } else {
+            String::new()
+        };
+        let entry = self.entries.get(&who);
+        let found = entry.map_or(0, |entry| entry.found);
+        let places = places.join(", ");
+        let what = match fault {
+            Fault::Lost if found == 0 => "not found".to_owned(),
+            Fault::Lost => format!("copies found: {found}"),
+            Fault::Duplicated => format!("found {found} times, at last as {places}"),
+            Fault::Altered => format!("altered in {places}"),
+            Fault::NotWanted => format!("found as {places}"),
+        };
+        let answered = match entry {
+            None => "it is not in the ledger, its body never ended".to_owned(),
+            Some(KnownEntry { answer, reply, .. }) => match answer {
+                Answer::Accepted => format!("acknowledged by {reply}"),
+                Answer::Refused => format!("refused by {reply}"),
+                Answer::Unknown => "never answered".to_owned(),
+            },
+        };
+        format!("message {number}{of_run}: {what}; {answered}")
+    }
+}
