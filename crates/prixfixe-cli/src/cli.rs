@@ -19,6 +19,7 @@ use crate::commands::passwd::Passwd;
 use crate::commands::serve::Serve;
 use crate::config;
 use crate::ipc::Ipc;
+use crate::results::Results;
 use crate::stress::Stress;
 
 /// A mail receiver that answers 250 only for mail that would survive a power cut.
@@ -61,6 +62,7 @@ enum Command {
     Healthcheck(Healthcheck),
     Ipc(Box<Ipc>),
     Stress(Box<Stress>),
+    Results(Box<Results>),
     Completions(Completions),
     Man(ManPages),
 }
@@ -75,6 +77,7 @@ impl Command {
             Self::Healthcheck(command) => command.run(global),
             Self::Ipc(command) => command.run(),
             Self::Stress(command) => command.run(global),
+            Self::Results(command) => command.run(),
             Self::Completions(command) => command.run(),
             Self::Man(command) => command.run(),
         }

@@ -10,6 +10,7 @@ mod commands;
 )]
 mod config;
 mod ipc;
+mod results;
 mod serve;
 mod setting_flags;
 mod stress;
