@@ -3,6 +3,7 @@
 import itertools
 import os
 import pathlib
+import signal
 import time
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
@@ -56,6 +57,14 @@ class Cgroup:
         stat = (self.folder / "cpu.stat").read_text()
         return int(dict(line.split() for line in stat.splitlines())["usage_usec"]) / 1e6
 
+    def end(self):
+        """Ends what the receiver left behind."""
+        for pid in self.pids():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
     def close(self):
         # A process that was just killed still counts as a member for a moment.
         for _ in range(100):
@@ -99,6 +108,9 @@ class ProcessTree:
                 # utime, stime, and what ended children used: cutime, cstime.
                 ticks += sum(int(field) for field in fields[11:15])
         return ticks / TICKS_PER_SECOND
+
+    def end(self):
+        """Without a group nobody knows whose the processes are whose parent is gone."""
 
     def close(self):
         """Nothing was made."""

@@ -24,14 +24,16 @@ class ReceiverFailed(Exception):
 class Receiver:
     """A started receiver on a loopback port of its own; a context manager that stops it."""
 
-    def __init__(self, name, command, port, log):
+    def __init__(self, name, command, port, log, *, env=None, cwd=None):
         self.name = name
         self.port = port
         self.log = log
         self.account = open_account()
         with open(log, "wb") as output:
             self.process = subprocess.Popen(
-                command,
+                [str(word) for word in command],
+                env=env,
+                cwd=cwd,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
@@ -67,6 +69,8 @@ class Receiver:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        # Such as a process per connection, whose client is gone.
+        self.account.end()
         self.account.close()
 
     def __enter__(self):
