@@ -3,20 +3,25 @@
 
 discard: ours against smtp-sink, which throws everything away.
 sqlite:  ours with its durable store against Postfix smtpd with its synced queue.
+both:    these two.
+peers:   ours against every other receiver, discarding or durable as they are.
+docs:    puts the tables of earlier runs into docs/benchmarks.md.
 """
 
 import argparse
 import pathlib
-import statistics
 import sys
-import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
+import machine
+import page
 import report
-from accounting import memory, open_account
-from postfix import Postfix
-from receiver import ReceiverFailed, prixfixe, smtp_sink
-from workloads import WORKLOADS, ClientFailed, calibrate, send
+from accounting import open_account
+from generators import SmtpSource, Stress
+from pairs import compare, ratio
+from receiver import ReceiverFailed
+from recipes import PEERS, ours
+from workloads import WORKLOADS, ClientFailed
 
 # What the project promises: mode, workload -> bounds of ours / theirs.
 BOUNDS = {
@@ -35,168 +40,132 @@ BOUNDS = {
     },
 }
 
-
-@dataclass
-class Run:
-    """One run of the client against one receiver."""
-
-    messages: int
-    rate: float
-    cpu_per_1000: float
-
-
-@dataclass
-class Side:
-    """All runs against one receiver in one workload."""
-
-    receiver: str
-    runs: list
-    peak_rss: int
-
-    def median(self, field):
-        return statistics.median(getattr(run, field) for run in self.runs)
+# What each mode sets ours against.
+MODES = {
+    "discard": ("smtp-sink",),
+    "sqlite": ("Postfix smtpd",),
+    "peers": tuple(PEERS),
+}
 
 
 def main():
     arguments = parse_arguments()
+    if arguments.mode == "docs":
+        return page.write(arguments.files)
     progress = report.Progress()
-    names = [name for name in arguments.workloads if name in WORKLOADS]
-    results = {}
+    modes = ("discard", "sqlite") if arguments.mode == "both" else (arguments.mode,)
+    measured = machine.stamp("receivers.py", arguments.folder)
     try:
-        for mode in ("discard", "sqlite") if arguments.mode == "both" else (arguments.mode,):
-            results[mode] = {
-                name: compare(mode, WORKLOADS[name], arguments, progress) for name in names
-            }
+        result = {
+            "measured": {**measured, "account": account_kind(), "pairs": arguments.pairs},
+            "client": arguments.generator.name,
+            "versions": versions(modes, arguments),
+            "modes": {mode: run(mode, arguments, progress) for mode in modes},
+        }
     except (ReceiverFailed, ClientFailed) as error:
         progress.done()
         print(f"receivers: {error}", file=sys.stderr)
         return 1
     progress.done()
-    for mode, sides in results.items():
-        print(f"\n{mode}, medians of {arguments.pairs} runs, CPU by {account_kind()}\n")
-        print(table(sides))
-    checks = [check for mode, sides in results.items() for check in checks_of(mode, sides)]
-    return report.finish(as_json(results), checks, arguments)
+    print(page.plain(result))
+    checks = [check for mode in modes for check in checks_of(mode, result["modes"][mode])]
+    return report.finish(result, checks, arguments)
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("mode", choices=("discard", "sqlite", "both"))
-    parser.add_argument("--workloads", default="ABCDEF", help="letters, such as ACF")
-    parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.0, help="what one run should take")
-    parser.add_argument("--only", choices=("ours", "peer"), help="measure one side alone")
-    report.add_arguments(parser)
-    return parser.parse_args()
+    modes = parser.add_subparsers(dest="mode", required=True, metavar="MODE")
+    for mode in (*MODES, "both"):
+        one = modes.add_parser(mode, help=f"see `{parser.prog} --help`")
+        one.add_argument("--workloads", default="ABCDEF", help="letters, such as ACF")
+        one.add_argument("--pairs", type=int, default=5)
+        one.add_argument("--seconds", type=float, default=2.0, help="what one run should take")
+        one.add_argument(
+            "--client",
+            choices=("smtp-source", "stress"),
+            default="smtp-source",
+            help="who sends: Postfix's smtp-source (default), or prixfixe stress run, which has percentiles",
+        )
+        if mode == "peers":
+            one.add_argument("--receivers", metavar="NAMES", help=f"some of: {','.join(PEERS)}")
+        else:
+            one.add_argument("--only", choices=("ours", "peer"), help="measure one side alone")
+        report.add_arguments(one)
+    docs = modes.add_parser("docs", help="put the tables of earlier runs into docs/benchmarks.md")
+    docs.add_argument("files", nargs="+", metavar="FILE", type=pathlib.Path, help="what --output wrote")
+    arguments = parser.parse_args()
+    if arguments.mode != "docs":
+        arguments.only = getattr(arguments, "only", None)
+        arguments.names = MODES.get(arguments.mode, ())
+        if arguments.mode == "peers" and arguments.receivers:
+            arguments.names = arguments.receivers.split(",")
+            if unknown := [name for name in arguments.names if name not in PEERS]:
+                parser.error(f"unknown: {', '.join(unknown)}; there are: {', '.join(PEERS)}")
+        stress = arguments.client == "stress"
+        arguments.generator = Stress(arguments.binary) if stress else SmtpSource()
+    return arguments
 
 
-def compare(mode, workload, arguments, progress):
-    """Returns the sides: ours first, then the peer."""
-    ours = lambda folder: prixfixe(
-        folder, "discard" if mode == "discard" else "store", binary=arguments.binary
-    )
-    peer = smtp_sink if mode == "discard" else Postfix
-    starts = {"ours": [ours], "peer": [peer]}.get(arguments.only, [ours, peer])
-    with tempfile.TemporaryDirectory(dir=arguments.folder, prefix="prixfixe-bench-") as folder:
-        # Postfix's processes have to pass through, as other users.
-        pathlib.Path(folder).chmod(0o755)
-        receivers = []
-        try:
-            for number, start in enumerate(starts):
-                own = pathlib.Path(folder) / str(number)
-                own.mkdir()
-                receivers.append(start(own))
-            return measure(mode, workload, receivers, arguments, progress)
-        finally:
-            for receiver in receivers:
-                receiver.stop()
+def run(mode, arguments, progress):
+    """Peer, workload -> the sides, ours first, and their ratios."""
+    results = {}
+    for name in arguments.names if mode == "peers" else MODES[mode]:
+        peer = PEERS[name]
+        of_peer = results[name] = {"durable": peer.durable, "does": peer.does, "workloads": {}}
+        for letter in arguments.workloads:
+            if letter not in WORKLOADS or letter not in peer.workloads:
+                continue
+            show = lambda text, name=name: progress.show(f"{name}: {text}")
+            sides = compare(sides_of(peer, arguments), arguments.generator, WORKLOADS[letter], arguments, show)
+            of_peer["workloads"][letter] = as_json(sides)
+    return results
 
 
-def measure(mode, workload, receivers, arguments, progress):
-    counts = []
-    for receiver in receivers:
-        progress.show(f"{mode} {workload.title}: warming up {receiver.name}")
-        counts.append(calibrate(workload, receiver.port, arguments.seconds))
-        receiver.settle()
-    runs = [[] for _ in receivers]
-    for pair in range(arguments.pairs):
-        # Whoever goes first meets a quieter or a warmer machine, so they take turns.
-        order = range(len(receivers)) if pair % 2 == 0 else reversed(range(len(receivers)))
-        for side in order:
-            receiver = receivers[side]
-            progress.show(f"{mode} {workload.title}: {pair + 1}/{arguments.pairs} {receiver.name}")
-            runs[side].append(run_once(workload, receiver, counts[side]))
-    return [
-        Side(receiver.name, runs[side], peak_rss(receiver))
-        for side, receiver in enumerate(receivers)
-    ]
+def sides_of(peer, arguments):
+    """Who is measured: ours of the same class first, then the peer."""
+    mine = ours(peer.durable, arguments.binary)
+    return {"ours": [mine], "peer": [peer]}.get(arguments.only, [mine, peer])
 
 
-def run_once(workload, receiver, messages):
-    before = receiver.account.seconds()
-    elapsed = send(workload, receiver.port, messages)
-    receiver.settle()
-    cpu = receiver.account.seconds() - before
-    return Run(messages, messages / elapsed, cpu / messages * 1000)
+def versions(modes, arguments):
+    """Of everybody who takes part; asked before, so that who is missing is missed at once."""
+    found = {}
+    for mode in modes:
+        for name in arguments.names if mode == "peers" else MODES[mode]:
+            found[name] = PEERS[name].version()
+    # The client and the server are one program where ours is the client.
+    found["prixfixe"] = ours(False, arguments.binary).version()
+    if isinstance(arguments.generator, SmtpSource):
+        found[arguments.generator.name] = arguments.generator.version()
+    return found
 
 
-def peak_rss(receiver):
-    """The sum over the living processes; what they share counts once for each."""
-    return memory(receiver.pids(), "VmHWM")
-
-
-def ratio(sides, field):
-    """The median over the pairs of ours / theirs, or None with one side alone."""
-    if len(sides) < 2:
-        return None
-    ours, theirs = (side.runs for side in sides)
-    return statistics.median(
-        getattr(mine, field) / getattr(its, field) for mine, its in zip(ours, theirs)
-    )
-
-
-def table(results):
-    header = ["workload", "receiver", "messages/s", "CPU s per 1,000", "peak RSS MiB", "rate ratio", "CPU ratio"]
-    rows = []
-    for name, sides in results.items():
-        for side in sides:
-            first = side is sides[0] and len(sides) == 2
-            rows.append(
-                [
-                    WORKLOADS[name].title if side is sides[0] else "",
-                    side.receiver,
-                    f"{side.median('rate'):,.0f}",
-                    f"{side.median('cpu_per_1000'):.3f}",
-                    f"{side.peak_rss / 2**20:.1f}",
-                    f"{ratio(sides, 'rate'):.2f}" if first else "",
-                    f"{ratio(sides, 'cpu_per_1000'):.3f}" if first else "",
-                ]
-            )
-    return report.markdown(header, rows)
+def as_json(sides):
+    return {
+        "sides": [
+            {
+                **asdict(side),
+                "rate": side.median("rate"),
+                "cpu_per_1000": side.median("cpu_per_1000"),
+                "p99_9_ms": side.median("p99_9_ms"),
+                "void": side.void(),
+            }
+            for side in sides
+        ],
+        "rate_ratio": ratio(sides, "rate"),
+        "cpu_ratio": ratio(sides, "cpu_per_1000"),
+    }
 
 
 def checks_of(mode, results):
     checks = []
-    for name, bounds in BOUNDS[mode].items():
-        sides = results.get(name, ())
-        if len(sides) == 2:
-            checks.append((f"{mode} {name} rate ratio", ratio(sides, "rate"), ">=", bounds["rate"]))
-            checks.append((f"{mode} {name} CPU ratio", ratio(sides, "cpu_per_1000"), "<=", bounds["cpu"]))
+    for name, of_peer in results.items():
+        for letter, bounds in BOUNDS.get(mode, {}).items():
+            measured = of_peer["workloads"].get(letter, {})
+            if measured.get("rate_ratio") is not None:
+                checks.append((f"{mode} {letter} rate ratio", measured["rate_ratio"], ">=", bounds["rate"]))
+                checks.append((f"{mode} {letter} CPU ratio", measured["cpu_ratio"], "<=", bounds["cpu"]))
     return checks
-
-
-def as_json(results):
-    return {
-        mode: {
-            name: {
-                "sides": [asdict(side) for side in sides],
-                "rate_ratio": ratio(sides, "rate"),
-                "cpu_ratio": ratio(sides, "cpu_per_1000"),
-            }
-            for name, sides in workloads.items()
-        }
-        for mode, workloads in results.items()
-    }
 
 
 def account_kind():

@@ -1,4 +1,4 @@
-"""The six workloads, and the client that plays them: Postfix's smtp-source."""
+"""The six workloads, and Postfix's smtp-source, which plays them everywhere."""
 
 import subprocess
 import time
@@ -62,14 +62,3 @@ def send(workload, port, messages):
     if done.returncode != 0:
         raise ClientFailed(f"{' '.join(command)}: {done.stderr.strip() or done.returncode}")
     return elapsed
-
-
-def calibrate(workload, port, target_seconds):
-    """A number of messages that takes the receiver about the target; warms it up on the way."""
-    messages = workload.sessions * 5
-    while True:
-        elapsed = send(workload, port, messages)
-        if elapsed >= target_seconds / 4:
-            return max(workload.sessions, round(messages * target_seconds / elapsed))
-        # At most tenfold: the start of a cold receiver says little about its rate.
-        messages = round(messages * min(10, 0.5 * target_seconds / elapsed + 1))

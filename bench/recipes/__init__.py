@@ -7,14 +7,13 @@ from . import (
     haraka,
     mailin,
     opensmtpd,
-    ours,
     postfix_smtpd,
     sink,
     smtp_server,
 )
+from .ours import ours
 
-# What theirs are measured against, by whether the class is durable.
-OURS = {False: ours.DISCARD, True: ours.STORE}
+__all__ = ["PEERS", "ours"]
 
 # In the order of the tables.
 PEERS = {

@@ -4,22 +4,13 @@ from receiver import default_binary, prixfixe
 from recipe import Recipe, command
 
 
-def version():
-    return command(default_binary(), "--version").split()[-1]
-
-
-DISCARD = Recipe(
-    name="prixfixe",
-    durable=False,
-    does="`prixfixe serve`, destination `discard`",
-    version=version,
-    start=lambda folder: prixfixe(folder, "discard"),
-)
-
-STORE = Recipe(
-    name="prixfixe-store",
-    durable=True,
-    does="`prixfixe serve`, destination `store`: synced before 250, kept",
-    version=version,
-    start=lambda folder: prixfixe(folder, "store"),
-)
+def ours(durable, binary=None):
+    """What a peer of the same class is measured against."""
+    destination = "store" if durable else "discard"
+    return Recipe(
+        name="prixfixe",
+        durable=durable,
+        does=f"`prixfixe serve` with the destination `{destination}`",
+        version=lambda: command(binary or default_binary(), "--version").split()[-1],
+        start=lambda folder: prixfixe(folder, destination, binary=binary),
+    )
