@@ -17,6 +17,7 @@
 pub mod contents;
 pub mod export;
 pub mod failure;
+pub mod fault_proxy;
 pub mod label;
 pub mod ledger;
 pub mod live;
