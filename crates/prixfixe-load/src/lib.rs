@@ -14,10 +14,12 @@
     reason = "counts and microseconds are far below 2^53"
 )]
 
+pub mod client;
 pub mod contents;
 pub mod export;
 pub mod failure;
 pub mod fault_proxy;
+pub mod generator;
 pub mod label;
 pub mod ledger;
 pub mod live;
@@ -25,11 +27,13 @@ pub mod notation;
 pub mod overview;
 pub mod plan;
 pub mod process;
+pub mod recording;
 pub mod resources;
 pub mod result;
 pub mod result_folder;
 pub mod run_id;
 pub mod schedule;
+mod self_check;
 pub mod sheet;
 pub mod size;
 pub mod stage;
