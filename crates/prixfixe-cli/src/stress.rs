@@ -6,6 +6,8 @@ mod own_server;
 #[allow(dead_code, reason = "the scenarios, which come next, use the rest")]
 mod servers;
 mod set;
+mod store_source;
+mod verify;
 
 use std::io;
 
@@ -14,6 +16,7 @@ use clap::{Args, Subcommand};
 use crate::cli::{GlobalFlags, Outcome};
 use own_server::OwnServer;
 use set::{Clean, Logs, Start, Status, Stop};
+use verify::Verify;
 
 /// Put load on mail servers, of this or any other make, and measure what they do
 #[derive(Debug, Args)]
@@ -34,6 +37,7 @@ enum StressCommand {
     Status(Status),
     Logs(Logs),
     Clean(Clean),
+    Verify(Box<Verify>),
     #[command(hide = true)]
     OwnServer(Box<OwnServer>),
 }
@@ -47,6 +51,7 @@ impl Stress {
             StressCommand::Status(command) => command.run(),
             StressCommand::Logs(command) => command.run(),
             StressCommand::Clean(command) => command.run(),
+            StressCommand::Verify(command) => command.run(),
             StressCommand::OwnServer(command) => command.run(global),
         }
     }

@@ -15,7 +15,7 @@ const SUBCOMMANDS: [&str; 9] = [
     "man",
 ];
 const INBOX: [&str; 5] = ["list", "show", "export", "delete", "search"];
-const STRESS: [&str; 5] = ["start", "stop", "status", "logs", "clean"];
+const STRESS: [&str; 6] = ["start", "stop", "status", "logs", "clean", "verify"];
 const IPC: [&str; 4] = ["echo", "call", "top", "bench"];
 
 #[test]
