@@ -1,16 +1,26 @@
 //! `prixfixe results`: what was measured, looked at, compared and held against gates.
 
+mod check;
+mod compare;
 mod format;
 mod list;
+mod show;
+mod summary;
+mod trend;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use prixfixe_load::result_folder::{Listing, ResultFolder};
+use prixfixe_load::result_folder::{KeptResult, Listing, ResultFolder};
 
 use crate::cli::Outcome;
+use check::Check;
+use compare::Compare;
 use list::List;
+use show::{Latest, Show};
+use summary::Summary;
+use trend::Trend;
 
 /// Look at results of `prixfixe stress`: list, show, compare, hold against gates
 ///
@@ -19,7 +29,9 @@ use list::List;
 #[derive(Debug, Args)]
 #[command(
     arg_required_else_help = true,
-    after_help = "Example: prixfixe results list"
+    after_help = "Examples: prixfixe results list\n          \
+    prixfixe results latest burst\n          \
+    prixfixe results check quick --gates gates.toml"
 )]
 pub(crate) struct Results {
     /// The folder in which results are kept
@@ -33,6 +45,12 @@ pub(crate) struct Results {
 #[derive(Debug, Subcommand)]
 enum ResultsCommand {
     List(List),
+    Latest(Latest),
+    Show(Show),
+    Summary(Summary),
+    Compare(Compare),
+    Trend(Trend),
+    Check(Check),
 }
 
 impl Results {
@@ -41,6 +59,12 @@ impl Results {
         let folder = ResultFolder::new(self.folder);
         match self.command {
             ResultsCommand::List(command) => command.run(&folder),
+            ResultsCommand::Latest(command) => command.run(&folder),
+            ResultsCommand::Show(command) => command.run(&folder),
+            ResultsCommand::Summary(command) => command.run(&folder),
+            ResultsCommand::Compare(command) => command.run(&folder),
+            ResultsCommand::Trend(command) => command.run(&folder),
+            ResultsCommand::Check(command) => command.run(&folder),
         }
     }
 }
@@ -62,4 +86,9 @@ fn listing(folder: &ResultFolder) -> io::Result<Listing> {
         )?;
     }
     Ok(listing)
+}
+
+/// The result that a FILE argument means.
+fn find(folder: &ResultFolder, name: &str) -> io::Result<KeptResult> {
+    folder.find(name).map_err(io::Error::other)
 }

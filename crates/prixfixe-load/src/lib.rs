@@ -15,14 +15,20 @@
 )]
 
 pub mod client;
+pub mod compare;
 pub mod contents;
+pub mod description;
 pub mod export;
 pub mod failure;
 pub mod fault_proxy;
+pub mod figure;
+pub mod gates;
 pub mod generator;
 pub mod label;
 pub mod ledger;
 pub mod live;
+#[cfg(test)]
+mod made_up;
 pub mod notation;
 pub mod overview;
 pub mod plan;
@@ -36,5 +42,7 @@ pub mod schedule;
 mod self_check;
 pub mod sheet;
 pub mod size;
+pub mod sparkline;
 pub mod stage;
+pub mod trend;
 pub mod verify;

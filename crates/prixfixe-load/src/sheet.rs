@@ -23,7 +23,7 @@ pub struct Sheet {
 pub struct Column {
     /// Its name for programs: `latency_ms.p99`.
     pub key: String,
-    /// Its head for people: `p99 ms`.
+    /// Its head for people: `p99 ms`. A table without any has no heads in text.
     pub head: String,
 }
 
@@ -129,7 +129,10 @@ impl Sheet {
             text.push_str(&visible(&self.title));
             text.push('\n');
         }
-        let lines = self.lines();
+        let mut lines = self.lines();
+        if self.columns.iter().all(|column| column.head.is_empty()) {
+            lines.remove(0);
+        }
         let widths: Vec<usize> = (0..self.columns.len())
             .map(|column| lines.iter().map(|line| width(&line[column])).max())
             .map(Option::unwrap_or_default)

@@ -63,22 +63,24 @@ impl FromStr for MessageSize {
             "xlarge" => return Ok(Self::XLARGE),
             _ => {}
         }
-        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, unit) = text.split_at(digits);
-        let unit: u64 = match unit {
-            "" | "B" => 1,
-            "KiB" => 1 << 10,
-            "MiB" => 1 << 20,
-            "GiB" => 1 << 30,
-            _ => return Err(SizeError::Unreadable(text.to_owned())),
-        };
-        let octets = number
-            .parse::<u64>()
-            .ok()
-            .and_then(|number| number.checked_mul(unit))
-            .ok_or_else(|| SizeError::Unreadable(text.to_owned()))?;
+        let octets =
+            octets_from_text(text).ok_or_else(|| SizeError::Unreadable(text.to_owned()))?;
         Self::new(octets)
     }
+}
+
+/// Octets as people write them: `10240`, `10KiB`, `8 MiB`, `1GiB`.
+pub fn octets_from_text(text: &str) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit: u64 = match unit.trim_start() {
+        "" | "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 /// As people write it: `10 KiB`, `1500 B`.
