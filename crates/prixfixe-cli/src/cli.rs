@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use crate::capacity::Capacity;
 use crate::commands::check_config::CheckConfig;
 use crate::commands::completions::Completions;
 use crate::commands::healthcheck::Healthcheck;
@@ -63,6 +64,7 @@ enum Command {
     Ipc(Box<Ipc>),
     Stress(Box<Stress>),
     Results(Box<Results>),
+    Capacity(Box<Capacity>),
     Completions(Completions),
     Man(ManPages),
 }
@@ -78,6 +80,7 @@ impl Command {
             Self::Ipc(command) => command.run(),
             Self::Stress(command) => command.run(global),
             Self::Results(command) => command.run(),
+            Self::Capacity(command) => command.run(),
             Self::Completions(command) => command.run(),
             Self::Man(command) => command.run(),
         }

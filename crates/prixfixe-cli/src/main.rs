@@ -1,6 +1,7 @@
 //! The prixfixe command.
 #![forbid(unsafe_code)]
 
+mod capacity;
 mod cli;
 mod commands;
 #[allow(

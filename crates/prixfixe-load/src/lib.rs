@@ -14,6 +14,7 @@
     reason = "counts and microseconds are far below 2^53"
 )]
 
+pub mod capacity;
 pub mod client;
 pub mod compare;
 pub mod contents;

@@ -212,13 +212,14 @@ mod tests {
                 .map(|_| level + random.random::<f64>() * 4.0 - 2.0)
                 .collect()
         };
-        let held = (0..200)
+        let held = (0..80)
             .filter(|_| {
                 let interval = of_series(&course(10.0), &course(12.0)).unwrap();
+                assert!(interval.high - interval.low < 0.15, "{interval:?}");
                 (interval.low..=interval.high).contains(&1.2)
             })
             .count();
-        // 190 expected; a bootstrap of sixty values is a little too narrow.
-        assert!((170..=199).contains(&held), "{held}");
+        // 76 expected, and the seed is fixed; a bootstrap of sixty values is a little too narrow.
+        assert!(held >= 68, "{held}");
     }
 }
