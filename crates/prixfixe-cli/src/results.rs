@@ -4,6 +4,7 @@ mod check;
 mod compare;
 mod format;
 mod list;
+mod report;
 mod show;
 mod summary;
 mod trend;
@@ -18,6 +19,7 @@ use crate::cli::Outcome;
 use check::Check;
 use compare::Compare;
 use list::List;
+use report::Report;
 use show::{Latest, Show};
 use summary::Summary;
 use trend::Trend;
@@ -51,6 +53,7 @@ enum ResultsCommand {
     Compare(Compare),
     Trend(Trend),
     Check(Check),
+    Report(Report),
 }
 
 impl Results {
@@ -65,6 +68,7 @@ impl Results {
             ResultsCommand::Compare(command) => command.run(&folder),
             ResultsCommand::Trend(command) => command.run(&folder),
             ResultsCommand::Check(command) => command.run(&folder),
+            ResultsCommand::Report(command) => command.run(&folder),
         }
     }
 }

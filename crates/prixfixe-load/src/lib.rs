@@ -35,6 +35,7 @@ pub mod overview;
 pub mod plan;
 pub mod process;
 pub mod recording;
+pub mod report;
 pub mod resources;
 pub mod result;
 pub mod result_folder;
