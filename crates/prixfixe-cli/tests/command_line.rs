@@ -15,7 +15,28 @@ const SUBCOMMANDS: [&str; 9] = [
     "man",
 ];
 const INBOX: [&str; 5] = ["list", "show", "export", "delete", "search"];
-const STRESS: [&str; 6] = ["start", "stop", "status", "logs", "clean", "verify"];
+const STRESS: [&str; 20] = [
+    "run",
+    "quick",
+    "burst",
+    "sustained",
+    "heavy",
+    "mixed",
+    "ramp",
+    "spike",
+    "scale",
+    "connections",
+    "tls",
+    "baseline",
+    "soak",
+    "all",
+    "start",
+    "stop",
+    "status",
+    "logs",
+    "clean",
+    "verify",
+];
 const IPC: [&str; 4] = ["echo", "call", "top", "bench"];
 
 #[test]

@@ -325,6 +325,11 @@ impl Recording {
         &self.latency
     }
 
+    /// When its course begins, from which the times of its timeline count.
+    pub fn began(&self) -> Instant {
+        self.epoch
+    }
+
     /// Messages begun, acknowledged, and ended otherwise.
     pub fn counts(&self) -> (u64, u64, u64) {
         (self.sent, self.accepted, self.failed)

@@ -37,7 +37,10 @@ impl LabFolder {
             .map_err(named)?;
         let owner = ProcessId::of(std::process::id())?;
         fs::write(folder.path().join(OWNER), serde_json::to_vec(&owner)?).map_err(named)?;
-        Ok(RunFolder(folder))
+        Ok(RunFolder {
+            folder: Some(folder),
+            lab: self.clone(),
+        })
     }
 
     /// Removes the folder if nothing is in it.
@@ -78,28 +81,38 @@ fn is_owned(folder: &Path) -> bool {
 
 /// The folder of the servers of one run.
 #[derive(Debug)]
-pub(super) struct RunFolder(TempDir);
+pub(super) struct RunFolder {
+    /// Removed before the lab's own folder is, if nothing else is in it.
+    folder: Option<TempDir>,
+    lab: LabFolder,
+}
 
 impl RunFolder {
     /// Where it is.
     pub(super) fn path(&self) -> &Path {
-        self.0.path()
+        self.folder.as_ref().map_or(&self.lab.path, TempDir::path)
     }
 
     /// Keeps it, and says where it is.
-    pub(super) fn keep(self) -> PathBuf {
-        let path = self.0.keep();
-        // Who keeps it owns it: it is no run's any more.
-        let kept = path.with_file_name(
-            path.file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .replacen(OF_RUNS, "kept-", 1),
-        );
+    pub(super) fn keep(mut self) -> PathBuf {
+        let Some(folder) = self.folder.take() else {
+            return self.lab.path.clone();
+        };
+        let path = folder.keep();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // It is no run's any more, so `clean` does not take it for one that was left.
+        let kept = path.with_file_name(name.replacen(OF_RUNS, "kept-", 1));
         match fs::rename(&path, &kept) {
             Ok(()) => kept,
             Err(_) => path,
         }
+    }
+}
+
+impl Drop for RunFolder {
+    fn drop(&mut self) {
+        self.folder = None;
+        self.lab.remove_if_empty();
     }
 }
 
@@ -116,7 +129,9 @@ mod tests {
         };
         assert!(lab.remove_left_runs().unwrap().is_empty());
         let (own, left) = (lab.of_run().unwrap(), lab.of_run().unwrap());
-        let left = left.0.keep();
+        let left = left.keep();
+        fs::rename(&left, lab.path.join("run-left")).unwrap();
+        let left = lab.path.join("run-left");
         let mut gone = ProcessId::of(std::process::id()).unwrap();
         gone.started -= 1;
         fs::write(left.join(OWNER), serde_json::to_vec(&gone).unwrap()).unwrap();

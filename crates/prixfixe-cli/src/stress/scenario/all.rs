@@ -1,0 +1,96 @@
+//! All scenarios but `soak`, one after the other.
+
+use std::io::{self, Write};
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::cli::Outcome;
+use crate::stress::interrupt::Interrupt;
+
+/// Flags of `all`: those of its scenarios.
+#[derive(Debug, Args)]
+pub(in crate::stress) struct All {
+    /// How long is waited between two scenarios, so that the disk comes to rest
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = crate::stress::terms::length_flag)]
+    pause: Duration,
+
+    /// Flags for each scenario, behind --, such as `-- --scale 0.1`
+    #[arg(last = true, value_name = "FLAG")]
+    flags: Vec<String>,
+}
+
+/// In their order. Each is a process of its own, so that one that fails badly ends only itself, and
+/// what one leaves in memory does not weigh on the next.
+const SCENARIOS: [&str; 11] = [
+    "quick",
+    "burst",
+    "sustained",
+    "heavy",
+    "mixed",
+    "ramp",
+    "spike",
+    "scale",
+    "connections",
+    "tls",
+    "baseline",
+];
+
+impl All {
+    /// Carries them out.
+    pub(in crate::stress) fn run(self) -> io::Result<Outcome> {
+        let interrupt = Interrupt::catch()?;
+        let mut outcomes = Vec::new();
+        for (index, name) in SCENARIOS.into_iter().enumerate() {
+            if index > 0 {
+                interrupt.sleep(self.pause);
+            }
+            if interrupt.is_set() {
+                break;
+            }
+            writeln!(
+                io::stderr(),
+                "\n{name} ({} of {})",
+                index + 1,
+                SCENARIOS.len()
+            )?;
+            let code = self.one(name)?;
+            // What the first one finds wrong with the flags, all would.
+            if index == 0 && code == Some(2) {
+                return Ok(Outcome::Misused);
+            }
+            outcomes.push((name, code));
+        }
+        let out = &mut io::stdout().lock();
+        writeln!(out)?;
+        let mut failed = SCENARIOS.len() - outcomes.len();
+        for (name, code) in &outcomes {
+            let verdict = match code {
+                Some(0) => "passed",
+                Some(2) => "could not be run",
+                _ => "FAILED",
+            };
+            failed += usize::from(*code != Some(0));
+            writeln!(out, "{name:<12} {verdict}")?;
+        }
+        for name in &SCENARIOS[outcomes.len()..] {
+            writeln!(out, "{name:<12} not run")?;
+        }
+        writeln!(out, "next: prixfixe results list")?;
+        Ok(if failed == 0 {
+            Outcome::Done
+        } else {
+            Outcome::Failed
+        })
+    }
+
+    fn one(&self, name: &str) -> io::Result<Option<i32>> {
+        // Ctrl-C at the terminal reaches it as well, and it ends in good order.
+        let mut scenario: Child = Command::new(std::env::current_exe()?)
+            .args(["stress", name])
+            .args(&self.flags)
+            .spawn()?;
+        scenario.wait().map(|status| status.code())
+    }
+}
