@@ -98,6 +98,11 @@ pub fn run(plan: &Plan, live: &Live) -> Result<Recording, PlanError> {
             let ended = ended.clone();
             move || {
                 let recording = thread_of_workers::run(share, &shared, &progress);
+                if let Err(error) = &recording {
+                    // The others need not go on for a run that has failed.
+                    let _ = shared.fault.set(format!("a thread: {error}"));
+                    shared.queue.close();
+                }
                 drop(ended);
                 recording
             }

@@ -8,6 +8,26 @@
 //! - A [result] file keeps the figures with all that is needed to judge them.
 //!
 //! The crate speaks SMTP as a client of its own and shares no code with any server.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use prixfixe_load::generator;
+//! use prixfixe_load::live::Live;
+//! use prixfixe_load::plan::Plan;
+//! use prixfixe_load::schedule::{Phase, Schedule, Timetable};
+//!
+//! // 50 messages a second for a minute, over at most 20 connections.
+//! let schedule = Schedule::Open(Timetable {
+//!     phases: vec![Phase::even(50.0, Duration::from_secs(60))],
+//!     ..Timetable::default()
+//! });
+//! let plan = Plan::new(vec!["mail.example:25".to_owned()], schedule, 20);
+//! let measured = generator::run(&plan, &Live::new())?.measurement(&plan);
+//! println!("{} of {} accepted", measured.accepted, measured.sent);
+//! println!("p99 {:.1} ms, valid: {}", measured.latency_ms.p99, measured.valid);
+//! # Ok::<(), generator::PlanError>(())
+//! ```
 #![forbid(unsafe_code)]
 #![allow(
     clippy::cast_precision_loss,
@@ -48,3 +68,7 @@ pub mod sparkline;
 pub mod stage;
 pub mod trend;
 pub mod verify;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;
