@@ -5,6 +5,7 @@ import pathlib
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 
 # Flags whose values are places of this machine and say nothing about the measurement.
@@ -20,7 +21,8 @@ def stamp(script, folder=None):
         "processor": processor(),
         "processors": os.cpu_count(),
         "memory_octets": memory_octets(),
-        "kernel": platform.release(),
+        # Without what its builder put behind the version.
+        "kernel": platform.release().partition("-")[0],
         "file_system": file_system(folder),
         "load_before": os.getloadavg()[0],
     }
@@ -50,10 +52,10 @@ def memory_octets():
 
 
 def file_system(folder):
-    """The kind of the file system that holds stores and queues, or nothing where it is not known."""
-    words = ["stat", "--file-system", "--format=%T", folder or os.environ.get("TMPDIR", "/tmp")]
+    """The kind of the file system that holds stores and queues."""
+    words = ["df", "--output=fstype", folder or tempfile.gettempdir()]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
-    return done.stdout.strip()
+    return done.stdout.split()[-1] if done.returncode == 0 else ""
 
 
 def sentence(stamp):

@@ -75,7 +75,7 @@ def plain(result):
 
 def origin(result):
     measured = result["measured"]
-    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    versions = "; ".join(f"{name} {version}" for name, version in result["versions"].items())
     return [
         machine.sentence(measured),
         f"Medians of {measured['pairs']} interleaved pairs, CPU by {measured['account']}. "
@@ -85,7 +85,7 @@ def origin(result):
 
 
 def tables(peers):
-    """One for the receivers that discard and one for the durable ones, where there are such."""
+    """One for the receivers that discard and one for those that keep, where there are such."""
     classes = {durable: {} for durable in (False, True)}
     for name, peer in peers.items():
         classes[peer["durable"]][name] = peer["workloads"]
@@ -93,7 +93,7 @@ def tables(peers):
     made = []
     for durable, members in classes.items():
         if members and any(members.values()):
-            title = "Durable:" if durable else "Discarding:"
+            title = "Keeping it on disk:" if durable else "Discarding:"
             made.append(f"{title}\n\n{table(members)}" if several else table(members))
     return made
 

@@ -18,6 +18,7 @@ import pairs
 import reach
 import receivers
 import report
+import smoke
 import syscalls
 from pairs import Run, Side
 from recipes import PEERS, ours
@@ -194,7 +195,7 @@ class Page(unittest.TestCase):
     def test_a_table_has_both_classes_ratios_and_void_runs(self):
         _, text, _ = self.write(self.text, self.result())
         self.assertIn("Discarding:", text)
-        self.assertIn("Durable:", text)
+        self.assertIn("Keeping it on disk:", text)
         self.assertIn("theirs 1.2", text)
         self.assertIn("|  | theirs | 300 | 0.200 | 2.0 | 6.0 | 3.00 | 0.500 | 1 of 1 |", text)
         self.assertIn(page.ABOUT_VOID, text)
@@ -208,6 +209,18 @@ class Page(unittest.TestCase):
         code, text, said = self.write(self.text, {"schema": 1})
         self.assertEqual((code, text), (2, self.text))
         self.assertIn("is not what --output", said)
+
+
+class Smoke(unittest.TestCase):
+    def test_the_pair_in_the_middle_is_judged(self):
+        with tempfile.TemporaryDirectory() as folder:
+            made = []
+            for number, (ours, reference) in enumerate([(10, 100), (400, 100), (90, 60), (50, 100), (300, 100)]):
+                pair = tuple(pathlib.Path(folder, f"{side}{number}") for side in "ab")
+                for file, rate in zip(pair, (ours, reference)):
+                    file.write_text(json.dumps({"rate": rate}))
+                made.append(pair)
+            self.assertEqual(smoke.median(made), made[2])
 
 
 class Reach(unittest.TestCase):

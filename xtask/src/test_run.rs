@@ -47,7 +47,7 @@ struct Step {
     run: fn(&Workspace, Effort) -> Result<(), Failure>,
 }
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     Step {
         name: "setup",
         only_long: false,
@@ -98,6 +98,11 @@ const STEPS: [Step; 11] = [
         name: "mutants",
         only_long: true,
         run: |workspace, _| mutants::run(workspace, None),
+    },
+    Step {
+        name: "stress",
+        only_long: false,
+        run: stress,
     },
     // Last, so that the closing lines of the run are the tests' own results.
     Step {
@@ -165,6 +170,16 @@ fn bench(workspace: &Workspace, _: Effort) -> Result<(), Failure> {
                 "--start-directory",
                 "bench",
             ])
+            .current_dir(&workspace.root),
+    )
+}
+
+/// Load on the binary of the step `build`, held against `gates.toml`.
+fn stress(workspace: &Workspace, _: Effort) -> Result<(), Failure> {
+    process::run(
+        Command::new("python3")
+            .args(["-B", "bench/smoke.py", "--binary"])
+            .arg(workspace.release_binary())
             .current_dir(&workspace.root),
     )
 }
