@@ -11,7 +11,8 @@ mod folder;
 mod joined;
 
 use folder::Folder;
-pub use joined::Joined;
+pub use joined::FileForm;
+use joined::{Joined, JoinedError};
 
 /// The form in which a target keeps messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,20 +24,6 @@ pub enum Form {
     Folder,
     /// Several messages in one file.
     File(FileForm),
-}
-
-/// How messages stand in one file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileForm {
-    /// Each after a line that begins with `From ` (RFC 4155). A line of a message that begins so, or
-    /// with `>From `, `>>From `, …, has one `>` more.
-    Mboxrd,
-    /// The same, but only lines that begin with `From ` have a `>` more, as Postfix, Exim and Python
-    /// write it. The two cannot be told apart by looking; they differ for messages with `>From ` in
-    /// them, and are taken for the first.
-    Mboxo,
-    /// As `smtp-sink -D` writes it: each begins with `X-Client-Addr:`, after an empty line.
-    SinkDump,
 }
 
 /// A message that was found.
@@ -65,8 +52,10 @@ pub fn open_as(path: &Path, form: Form) -> Result<Export, ExportError> {
         Form::Folder => Source::Folder(Folder::open(path)?),
         Form::File(form) => {
             let file = BufReader::new(File::open(path).map_err(unreadable)?);
-            let name = path.file_name().unwrap_or(path.as_os_str());
-            Source::File(Joined::new(file, form, &name.to_string_lossy()))
+            Source::File {
+                path: path.to_owned(),
+                messages: Joined::new(file, form, MOST_OCTETS),
+            }
         }
     };
     Ok(Export { source })
@@ -84,13 +73,9 @@ fn detect(path: &Path) -> Result<Form, ExportError> {
     }
     let mut file = BufReader::new(File::open(path).map_err(&unreadable)?);
     let start = file.fill_buf().map_err(&unreadable)?;
-    if start.is_empty() || start.starts_with(joined::FROM) {
-        Ok(Form::File(FileForm::Mboxrd))
-    } else if start.starts_with(joined::CLIENT_ADDRESS) {
-        Ok(Form::File(FileForm::SinkDump))
-    } else {
-        Err(ExportError::UnknownForm(path.to_owned()))
-    }
+    FileForm::detect(start)
+        .map(Form::File)
+        .ok_or_else(|| ExportError::UnknownForm(path.to_owned()))
 }
 
 /// The messages that were found, one after the other. After a fault there are no more.
@@ -102,7 +87,10 @@ pub struct Export {
 #[derive(Debug)]
 enum Source {
     Folder(Folder),
-    File(Joined<BufReader<File>>),
+    File {
+        path: PathBuf,
+        messages: Joined<BufReader<File>>,
+    },
 }
 
 impl Iterator for Export {
@@ -111,7 +99,19 @@ impl Iterator for Export {
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.source {
             Source::Folder(folder) => folder.next(),
-            Source::File(joined) => joined.next(),
+            Source::File { path, messages } => {
+                let name = path.file_name().unwrap_or(path.as_os_str());
+                let place = |line| format!("{}:{line}", name.to_string_lossy());
+                Some(match messages.next()? {
+                    Ok((line, octets)) => Ok(Exported {
+                        place: place(line),
+                        octets,
+                    }),
+                    Err(JoinedError::Unreadable(error)) => Err(ExportError::of_file(path)(error)),
+                    Err(JoinedError::NoMessage) => Err(ExportError::NoMessage(path.clone())),
+                    Err(JoinedError::TooLarge(line)) => Err(ExportError::TooLarge(place(line))),
+                })
+            }
         }
     }
 }
@@ -135,8 +135,8 @@ pub enum ExportError {
     )]
     UnknownForm(PathBuf),
     /// A mailbox or dump begins with something else than a message.
-    #[error("{0}: this is not where a message begins")]
-    NoMessage(String),
+    #[error("{} does not begin with a message", .0.display())]
+    NoMessage(PathBuf),
     /// Folders within folders, deeper than anybody keeps mail.
     #[error("{} has more than {} folders above it", .0.display(), folder::MOST_DEPTH)]
     TooDeep(PathBuf),

@@ -1,68 +1,93 @@
 //! Messages that stand in one file, one after the other.
 
 use std::io::{self, BufRead, Read};
-use std::path::PathBuf;
 
-use super::{ExportError, Exported, FileForm, MOST_OCTETS};
+/// How messages stand in one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileForm {
+    /// Each after a line that begins with `From ` (RFC 4155). A line of a message that begins so, or
+    /// with `>From `, `>>From `, …, has one `>` more.
+    Mboxrd,
+    /// The same, but only lines that begin with `From ` have a `>` more, as Postfix, Exim and Python
+    /// write it. The two cannot be told apart by looking; they differ for messages with `>From ` in
+    /// them, and are taken for the first.
+    Mboxo,
+    /// As `smtp-sink -D` writes it: each begins with `X-Client-Addr:`, after an empty line.
+    SinkDump,
+}
+
+impl FileForm {
+    /// The form of a file that begins like this, if it is one of them. An empty file is a mailbox.
+    pub(super) fn detect(start: &[u8]) -> Option<Self> {
+        if start.is_empty() || start.starts_with(FROM) {
+            Some(Self::Mboxrd)
+        } else if start.starts_with(CLIENT_ADDRESS) {
+            Some(Self::SinkDump)
+        } else {
+            None
+        }
+    }
+}
 
 /// How a message of a mailbox begins.
-pub(super) const FROM: &[u8] = b"From ";
+const FROM: &[u8] = b"From ";
 /// How a message of a dump begins.
-pub(super) const CLIENT_ADDRESS: &[u8] = b"X-Client-Addr: ";
+const CLIENT_ADDRESS: &[u8] = b"X-Client-Addr: ";
 
-/// The messages of a mailbox or a dump. After a fault there are no more.
+/// The messages of a file, each with the number of the line at which it begins. After a fault there
+/// are no more.
 #[derive(Debug)]
-pub struct Joined<R> {
+pub(super) struct Joined<R> {
     reader: R,
     form: FileForm,
-    name: String,
-    /// The line read last; at the start of a message its first one, and empty after the last.
+    most_octets: usize,
+    /// The line read last; between two messages the first one of the next, empty at the end.
     line: Vec<u8>,
     line_number: u64,
     begun: bool,
 }
 
 impl<R: BufRead> Joined<R> {
-    /// Reads from the start of a file; `name` is what its messages are named by.
-    pub fn new(reader: R, form: FileForm, name: &str) -> Self {
+    /// Reads from the start of a file. A message has at most `most_octets`.
+    pub(super) fn new(reader: R, form: FileForm, most_octets: usize) -> Self {
         Self {
             reader,
             form,
-            name: name.to_owned(),
+            most_octets,
             line: Vec::new(),
             line_number: 0,
             begun: false,
         }
     }
 
-    fn message(&mut self) -> Result<Option<Exported>, ExportError> {
+    fn message(&mut self) -> Result<Option<(u64, Vec<u8>)>, JoinedError> {
         if !self.begun {
             self.begun = true;
-            self.read_line(MOST_OCTETS)?;
+            self.read_line(1)?;
             if !self.line.is_empty() && !self.begins_message(true) {
-                return Err(ExportError::NoMessage(self.place()));
+                return Err(JoinedError::NoMessage);
             }
         }
         if self.line.is_empty() {
             return Ok(None);
         }
-        let place = self.place();
+        let begins_at = self.line_number;
         let mut octets = Vec::new();
         if self.form == FileForm::SinkDump {
             octets.append(&mut self.line);
         }
         let mut after_empty_line = false;
         loop {
-            let room = MOST_OCTETS.saturating_sub(octets.len());
-            self.read_line(room).map_err(|error| match error {
-                ExportError::TooLarge(_) => ExportError::TooLarge(place.clone()),
-                other => other,
-            })?;
+            self.read_line(begins_at)?;
             if self.line.is_empty() || self.begins_message(after_empty_line) {
                 break;
             }
-            after_empty_line = is_empty(&self.line);
-            octets.extend_from_slice(self.unquoted());
+            after_empty_line = matches!(&self.line[..], b"\n" | b"\r\n");
+            let line = self.unquoted();
+            if octets.len() + line.len() > self.most_octets {
+                return Err(JoinedError::TooLarge(begins_at));
+            }
+            octets.extend_from_slice(line);
         }
         if after_empty_line {
             // It is the form's and not the message's.
@@ -70,20 +95,20 @@ impl<R: BufRead> Joined<R> {
             let end = end.strip_suffix(b"\r").unwrap_or(end).len();
             octets.truncate(end);
         }
-        Ok(Some(Exported { place, octets }))
+        Ok(Some((begins_at, octets)))
     }
 
-    /// Reads a line of at most `most` octets, its end included; none is left at the end of the file.
-    fn read_line(&mut self, most: usize) -> Result<(), ExportError> {
+    /// Reads a line, of a message that began at another; none is left at the end of the file.
+    fn read_line(&mut self, begins_at: u64) -> Result<(), JoinedError> {
         self.line.clear();
-        let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+        // No line is longer than a message, with a `>` and one octet more that says so.
+        let limit = u64::try_from(self.most_octets).map_or(u64::MAX, |most| most + 2);
         (&mut self.reader)
             .take(limit)
-            .read_until(b'\n', &mut self.line)
-            .map_err(|error| self.unreadable(error))?;
+            .read_until(b'\n', &mut self.line)?;
         self.line_number += 1;
-        if self.line.len() > most {
-            return Err(ExportError::TooLarge(self.place()));
+        if self.line.len() as u64 == limit {
+            return Err(JoinedError::TooLarge(begins_at));
         }
         Ok(())
     }
@@ -109,21 +134,10 @@ impl<R: BufRead> Joined<R> {
             &self.line
         }
     }
-
-    fn place(&self) -> String {
-        format!("{}:{}", self.name, self.line_number)
-    }
-
-    fn unreadable(&self, error: io::Error) -> ExportError {
-        ExportError::Unreadable {
-            path: PathBuf::from(&self.name),
-            error,
-        }
-    }
 }
 
 impl<R: BufRead> Iterator for Joined<R> {
-    type Item = Result<Exported, ExportError>;
+    type Item = Result<(u64, Vec<u8>), JoinedError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let next = self.message();
@@ -135,6 +149,16 @@ impl<R: BufRead> Iterator for Joined<R> {
     }
 }
 
-fn is_empty(line: &[u8]) -> bool {
-    line == b"\n" || line == b"\r\n"
+/// A file that cannot be read, or not any further.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum JoinedError {
+    /// The system does not give it.
+    #[error(transparent)]
+    Unreadable(#[from] io::Error),
+    /// It begins with something else than a message.
+    #[error("no message begins here")]
+    NoMessage,
+    /// The message that begins at this line is larger than it may be.
+    #[error("the message at line {0} is too large")]
+    TooLarge(u64),
 }

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::*;
 
 fn read(text: &[u8], form: FileForm) -> Vec<Vec<u8>> {
-    Joined::new(text, form, "box")
-        .map(|message| message.unwrap().octets)
+    Joined::new(text, form, 1000)
+        .map(|message| message.unwrap().1)
         .collect()
 }
 
@@ -44,10 +44,31 @@ fn a_mailbox_with_crlf_is_read_the_same_way() {
 #[test]
 fn messages_of_a_mailbox_are_named_by_their_line() {
     let text = &b"From a\nb\n\nFrom c\nd\n"[..];
-    let places: Vec<String> = Joined::new(text, FileForm::Mboxrd, "box")
-        .map(|message| message.unwrap().place)
+    let lines: Vec<u64> = Joined::new(text, FileForm::Mboxrd, 1000)
+        .map(|message| message.unwrap().0)
         .collect();
-    assert_eq!(places, ["box:1", "box:4"]);
+    assert_eq!(lines, [1, 4]);
+}
+
+#[test]
+fn a_message_has_as_many_octets_as_it_may_and_no_more() {
+    let text = &b"From a\n>From \n\n123\nFrom b\n"[..];
+    let largest = |most| -> Vec<bool> {
+        Joined::new(text, FileForm::Mboxrd, most)
+            .map(|message| message.is_ok())
+            .collect()
+    };
+    assert_eq!(largest(11), [true, true]);
+    assert_eq!(largest(10), [false]);
+    let line = [b"From a\n", &[b'x'; 100][..]].concat();
+    for (most, is_ok) in [(100, true), (99, false), (98, false)] {
+        let mut messages = Joined::new(&line[..], FileForm::Mboxrd, most);
+        assert_eq!(
+            messages.next().is_some_and(|message| message.is_ok()),
+            is_ok
+        );
+        assert!(messages.next().is_none());
+    }
 }
 
 #[test]
@@ -61,8 +82,8 @@ fn a_dump_is_divided_at_its_first_headers() {
 #[test]
 fn an_empty_mailbox_has_no_messages_and_another_file_is_none() {
     assert_eq!(read(b"", FileForm::Mboxrd).len(), 0);
-    let mut other = Joined::new(&b"Subject: x\n\nFrom a\n"[..], FileForm::Mboxrd, "box");
-    assert!(matches!(other.next(), Some(Err(ExportError::NoMessage(_)))));
+    let mut other = Joined::new(&b"Subject: x\n\nFrom a\n"[..], FileForm::Mboxrd, 1000);
+    assert!(matches!(other.next(), Some(Err(JoinedError::NoMessage))));
     assert!(other.next().is_none());
 }
 
@@ -207,8 +228,8 @@ proptest! {
             file.extend_from_slice(b"From \n");
         }
         file.extend_from_slice(&text);
-        let octets: usize = Joined::new(&file[..], form, "box")
-            .map(|message| message.map_or(0, |message| message.octets.len()))
+        let octets: usize = Joined::new(&file[..], form, 1000)
+            .map(|message| message.map_or(0, |(_, octets)| octets.len()))
             .sum();
         prop_assert!(octets <= file.len());
     }
