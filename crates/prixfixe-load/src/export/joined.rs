@@ -73,21 +73,19 @@ impl<R: BufRead> Joined<R> {
         }
         let begins_at = self.line_number;
         let mut octets = Vec::new();
-        if self.form == FileForm::SinkDump {
-            octets.append(&mut self.line);
-        }
         let mut after_empty_line = false;
-        loop {
+        // The first line of a mailbox is about the message, that of a dump is in it.
+        if self.form != FileForm::SinkDump {
             self.read_line(begins_at)?;
-            if self.line.is_empty() || self.begins_message(after_empty_line) {
-                break;
-            }
-            after_empty_line = matches!(&self.line[..], b"\n" | b"\r\n");
+        }
+        while !self.line.is_empty() && !self.begins_message(after_empty_line) {
             let line = self.unquoted();
             if octets.len() + line.len() > self.most_octets {
                 return Err(JoinedError::TooLarge(begins_at));
             }
             octets.extend_from_slice(line);
+            after_empty_line = matches!(line, b"\n" | b"\r\n");
+            self.read_line(begins_at)?;
         }
         if after_empty_line {
             // It is the form's and not the message's.
@@ -102,7 +100,7 @@ impl<R: BufRead> Joined<R> {
     fn read_line(&mut self, begins_at: u64) -> Result<(), JoinedError> {
         self.line.clear();
         // No line is longer than a message, with a `>` and one octet more that says so.
-        let limit = u64::try_from(self.most_octets).map_or(u64::MAX, |most| most + 2);
+        let limit = u64::try_from(self.most_octets).map_or(u64::MAX, |most| most.saturating_add(2));
         (&mut self.reader)
             .take(limit)
             .read_until(b'\n', &mut self.line)?;

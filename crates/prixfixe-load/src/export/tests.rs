@@ -51,6 +51,12 @@ fn messages_of_a_mailbox_are_named_by_their_line() {
 }
 
 #[test]
+fn an_empty_message_is_one() {
+    let messages = read(b"From a\nFrom b\n\nFrom c\nx\n", FileForm::Mboxrd);
+    assert_eq!(messages, [&b""[..], b"", b"x\n"]);
+}
+
+#[test]
 fn a_message_has_as_many_octets_as_it_may_and_no_more() {
     let text = &b"From a\n>From \n\n123\nFrom b\n"[..];
     let largest = |most| -> Vec<bool> {
