@@ -17,8 +17,8 @@ const MOST_BUSY_CLOSED: f64 = 0.95;
 /// The same where an open schedule falls behind.
 const MOST_BUSY_OPEN: f64 = 0.9;
 /// The share of their time that threads may have been kept from a processor that they needed. A
-/// server on the same machine that wants as much as the generator takes half.
-const MOST_STARVED: f64 = 2.0 / 3.0;
+/// server on the same machine that wants as much as the generator takes half, and several take more.
+const MOST_STARVED: f64 = 0.75;
 
 /// Marks a recording as invalid, with its reasons. `overdue` messages were never begun.
 pub(crate) fn check(recording: &mut Recording, plan: &Plan, overdue: u64) {
@@ -159,12 +159,12 @@ mod tests {
                 "computed 97 % of its time",
             ),
             (
-                reasons(false, 0, 5, &effort(0.2, 0.7), 0),
-                "kept from the processors for 70 %",
+                reasons(false, 0, 5, &effort(0.2, 0.8), 0),
+                "kept from the processors for 80 %",
             ),
             (
-                reasons(true, 0, 5, &effort(0.2, 0.7), 0),
-                "kept from the processors for 70 %",
+                reasons(true, 0, 5, &effort(0.2, 0.8), 0),
+                "kept from the processors for 80 %",
             ),
         ];
         for (reasons, expected) in cases {

@@ -33,7 +33,8 @@ impl From<Failure> for Undelivered {
 
 impl Connection {
     /// Sends a message to all recipients, or fails: one that is refused fails the message, and
-    /// nobody gets it. How far it came, and what each step took, is in `course`.
+    /// nobody gets it. How far it came, and what each step took, is in `course`. After a failure,
+    /// [`Connection::recover`] says whether another message can follow.
     pub async fn deliver(
         &mut self,
         message: &Message<'_>,

@@ -7,6 +7,10 @@ use std::time::{Duration, Instant};
 use crate::plan::Plan;
 use crate::schedule::{Arrivals, Schedule};
 
+/// How long before the first message of an open schedule is due its threads and workers are made:
+/// some microseconds for each worker.
+const LEAD: Duration = Duration::from_millis(20);
+
 /// A message that a worker is to send.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Arrival {
@@ -20,6 +24,8 @@ pub(super) struct Arrival {
 pub(super) struct ArrivalQueue {
     left: Mutex<Left>,
     start: OnceLock<Instant>,
+    /// From when it is first asked for its start to that start.
+    lead: Duration,
     /// When it was closed.
     closed: OnceLock<Instant>,
     /// How long messages are begun.
@@ -41,14 +47,16 @@ enum Source {
 
 impl ArrivalQueue {
     pub(super) fn new(plan: &Plan) -> Self {
-        let (source, lasts) = match &plan.schedule {
+        let (source, lasts, lead) = match &plan.schedule {
             Schedule::Closed { messages, lasts } => {
-                (Source::Closed(messages.unwrap_or(u64::MAX)), *lasts)
+                let count = messages.unwrap_or(u64::MAX);
+                (Source::Closed(count), *lasts, Duration::ZERO)
             }
             Schedule::Open(table) => (
                 Source::Open(Box::new(table.arrivals(plan.run.seed()))),
                 // What is overdue at the end of the table has the grace to be begun.
                 Some(table.lasts() + plan.timeouts.grace),
+                LEAD,
             ),
         };
         Self {
@@ -57,6 +65,7 @@ impl ArrivalQueue {
                 source,
             }),
             start: OnceLock::new(),
+            lead,
             closed: OnceLock::new(),
             lasts,
         }
@@ -84,9 +93,9 @@ impl ArrivalQueue {
         Some(Arrival { number, due })
     }
 
-    /// When the run started, which is now if it has not.
+    /// When the run starts or did; whoever asks first decides it.
     pub(super) fn start(&self) -> Instant {
-        *self.start.get_or_init(Instant::now)
+        *self.start.get_or_init(|| Instant::now() + self.lead)
     }
 
     /// When it started, if it has.
@@ -120,5 +129,63 @@ impl ArrivalQueue {
                 arrivals.by_ref().take_while(|due| *due <= reach).count() as u64
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use crate::schedule::{Phase, Timetable};
+
+    fn queue(schedule: Schedule) -> ArrivalQueue {
+        let mut plan = Plan::new(vec!["localhost:25".to_owned()], schedule, 1);
+        plan.first_number = 7;
+        ArrivalQueue::new(&plan)
+    }
+
+    #[test]
+    fn a_closed_queue_gives_its_messages_at_once_and_in_order() {
+        let queue = queue(Schedule::Closed {
+            messages: Some(3),
+            lasts: None,
+        });
+        let numbers: Vec<u64> = std::iter::from_fn(|| queue.take())
+            .inspect(|arrival| assert_eq!(arrival.due, None))
+            .map(|arrival| arrival.number)
+            .collect();
+        assert_eq!(numbers, [7, 8, 9]);
+        assert_eq!(queue.overdue(), 0);
+    }
+
+    #[test]
+    fn a_closed_queue_ends_when_its_time_is_over() {
+        let queue = queue(Schedule::Closed {
+            messages: None,
+            lasts: Some(Duration::ZERO),
+        });
+        assert!(queue.take().is_none());
+        assert!(queue.is_over(Instant::now()));
+    }
+
+    #[test]
+    fn an_open_queue_says_when_and_what_was_never_begun() {
+        let table = Timetable {
+            phases: vec![Phase::even(1000.0, Duration::from_millis(10))],
+            ..Timetable::default()
+        };
+        let queue = queue(Schedule::Open(table));
+        let start = queue.start();
+        for number in 0..4 {
+            let arrival = queue.take().unwrap();
+            let due = arrival.due.unwrap() - start;
+            assert_eq!(arrival.number, 7 + number);
+            assert!(due.abs_diff(Duration::from_millis(number)) < Duration::from_micros(1));
+        }
+        assert_eq!(queue.overdue(), 0, "it is not over yet");
+        std::thread::sleep(LEAD + Duration::from_millis(10));
+        queue.close();
+        assert!(queue.take().is_none());
+        assert_eq!(queue.overdue(), 6);
     }
 }

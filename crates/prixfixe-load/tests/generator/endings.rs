@@ -55,7 +55,8 @@ fn what_has_no_answer_when_the_grace_is_over_was_stopped_and_is_unknown() {
     let mut plan = closed(&server, 0, 3);
     plan.schedule = Schedule::Closed {
         messages: None,
-        lasts: Some(Duration::from_millis(200)),
+        // Time enough to come to the end of a body on a machine that is busy.
+        lasts: Some(Duration::from_secs(3)),
     };
     plan.timeouts.grace = Duration::from_millis(300);
     plan.ledger = Some(folder.path().join("ledger"));
