@@ -59,6 +59,8 @@ pub mod report;
 pub mod resources;
 pub mod result;
 pub mod result_folder;
+#[cfg(test)]
+mod result_schema;
 pub mod run_id;
 pub mod schedule;
 mod self_check;

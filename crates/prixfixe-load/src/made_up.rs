@@ -98,10 +98,10 @@ pub(crate) fn measurement() -> Measurement {
             source: "the store".to_owned(),
             acknowledged: 5000,
             stored: 5000,
-            lost: Findings {
-                count: 0,
-                named: vec!["7: an example".to_owned()],
-            },
+            lost: findings(),
+            duplicated: findings(),
+            altered: findings(),
+            refused_but_stored: findings(),
             ..Verification::default()
         }),
         settings: json!({
@@ -128,6 +128,14 @@ pub(crate) fn timeline(intervals: usize, accepted: impl Fn(usize) -> u64) -> Tim
     Timeline {
         interval_s: 0.25,
         points: (0..intervals).map(point).collect(),
+    }
+}
+
+/// None, though with a name, so that no list is empty.
+fn findings() -> Findings {
+    Findings {
+        count: 0,
+        named: vec!["7: an example".to_owned()],
     }
 }
 
