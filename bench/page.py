@@ -106,7 +106,11 @@ def table(peers):
     ]
     rows = []
     for letter, workload in WORKLOADS.items():
-        measured = {name: of_peer[letter] for name, of_peer in peers.items() if letter in of_peer}
+        measured = {
+            name: of_peer[letter]
+            for name, of_peer in peers.items()
+            if "sides" in of_peer.get(letter, ())
+        }
         if not measured:
             continue
         of_workload = []
@@ -156,7 +160,7 @@ def notes(peers):
     if any(VOID in table for table in tables(peers)):
         said.append(ABOUT_VOID)
     lines = [
-        f"- {name}: {peer['does']}." + without_figures(peer)
+        f"- {name}: {peer['does']}.{without_figures(peer)}"
         for name, peer in peers.items()
     ]
     if len(lines) > 1:
@@ -165,7 +169,13 @@ def notes(peers):
 
 
 def without_figures(peer):
-    return "" if peer["workloads"] else " Not measured in this run."
+    """What a reader misses in the tables, and why."""
+    failed = [
+        f" {letter} failed: {one['failed'].splitlines()[0]}."
+        for letter, one in peer["workloads"].items()
+        if "failed" in one
+    ]
+    return "".join(failed) if peer["workloads"] else " Not measured in this run."
 
 
 def reach_table(workloads):

@@ -69,7 +69,7 @@ def main():
     progress.done()
     print(page.plain(result))
     checks = [check for mode in modes for check in checks_of(mode, result["modes"][mode])]
-    return report.finish(result, checks, arguments)
+    return report.finish(result, checks, arguments) or (1 if failures(result) else 0)
 
 
 def parse_arguments():
@@ -116,9 +116,19 @@ def run(mode, arguments, progress):
             if letter not in WORKLOADS or letter not in peer.workloads:
                 continue
             show = lambda text, name=name: progress.show(f"{name}: {text}")
-            sides = compare(sides_of(peer, arguments), arguments.generator, WORKLOADS[letter], arguments, show)
-            of_peer["workloads"][letter] = as_json(sides)
+            of_peer["workloads"][letter] = measured(peer, letter, arguments, show)
     return results
+
+
+def measured(peer, letter, arguments, show):
+    """The sides and their ratios, or why there are none: one peer that fails must not cost the
+    figures of the others."""
+    try:
+        sides = sides_of(peer, arguments)
+        return as_json(compare(sides, arguments.generator, WORKLOADS[letter], arguments, show))
+    except (ReceiverFailed, ClientFailed) as error:
+        print(f"receivers: {peer.name} in {letter}: {error}", file=sys.stderr)
+        return {"failed": str(error)}
 
 
 def sides_of(peer, arguments):
@@ -138,6 +148,17 @@ def versions(modes, arguments):
     if isinstance(arguments.generator, SmtpSource):
         found[arguments.generator.name] = arguments.generator.version()
     return found
+
+
+def failures(result):
+    """What could not be measured."""
+    return [
+        one["failed"]
+        for peers in result["modes"].values()
+        for peer in peers.values()
+        for one in peer["workloads"].values()
+        if "failed" in one
+    ]
 
 
 def as_json(sides):

@@ -200,6 +200,14 @@ class Page(unittest.TestCase):
         self.assertIn("|  | theirs | 300 | 0.200 | 2.0 | 6.0 | 3.00 | 0.500 | 1 of 1 |", text)
         self.assertIn(page.ABOUT_VOID, text)
 
+    def test_a_peer_that_failed_is_named_with_its_reason_and_costs_no_row_of_others(self):
+        result = self.result()
+        result["modes"]["peers"]["kept"]["workloads"] = {"A": {"failed": "98 of 100 were accepted"}}
+        _, text, _ = self.write(self.text, result)
+        self.assertIn("- kept: throws away. A failed: 98 of 100 were accepted.", text)
+        self.assertIn("|  | theirs | 300 |", text)
+        self.assertEqual(receivers.failures(result), ["98 of 100 were accepted"])
+
     def test_a_page_without_the_markers_is_left_alone(self):
         code, text, said = self.write("# Page\n", self.result())
         self.assertEqual((code, text), (2, "# Page\n"))
