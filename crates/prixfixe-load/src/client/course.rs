@@ -41,6 +41,21 @@ impl Course {
         self.answer
     }
 
+    /// Another message begins: what was true of one before is not of this one.
+    pub(crate) fn begin_message(&mut self) {
+        self.answer = None;
+        for stage in [
+            Stage::Mail,
+            Stage::Rcpt,
+            Stage::DataStart,
+            Stage::DataEnd,
+            Stage::Total,
+        ] {
+            self.taken[stage as usize] = None;
+        }
+        self.stage = Stage::Mail;
+    }
+
     pub(crate) fn enter(&mut self, stage: Stage) {
         self.stage = stage;
     }

@@ -54,7 +54,7 @@ impl Connection {
         course: &mut Course,
     ) -> Result<(), Undelivered> {
         let reused = std::mem::replace(&mut self.used, true);
-        course.enter(Stage::Mail);
+        course.begin_message();
         let start = Instant::now();
         let pipelining = self.terms.pipelining && self.offers.pipelining;
         if self.wire.has_unasked() {

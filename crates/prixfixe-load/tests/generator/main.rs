@@ -10,5 +10,6 @@ mod logins;
 mod oddities;
 mod scripted_server;
 mod self_check;
+mod single_connections;
 mod stall;
 mod timing;
