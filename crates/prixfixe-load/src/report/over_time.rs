@@ -140,8 +140,13 @@ impl<'a> OverTime<'a> {
             _ => Shape::Steps,
         };
         let runs = self.runs.iter();
-        runs.map(|run| run.line(run.trace.name, run.trace.colour, shape, value))
-            .collect()
+        let mut lines: Vec<Line> = runs
+            .map(|run| run.line(run.trace.name, run.trace.colour, shape, value))
+            .collect();
+        for line in &mut lines {
+            stretch_back(&mut line.spots);
+        }
+        lines
     }
 
     fn readings(
@@ -182,10 +187,8 @@ impl<'a> OverTime<'a> {
         let (x, x_unit) = Scale::time(ends.fold(0.0, f64::max));
         let merged = self.runs.iter().filter(|run| run.course.merged > 1);
         let notes = merged.map(|run| {
-            format!(
-                "{}: {} intervals are drawn as one. Of latencies, p50 is then the mean by messages, p99 and max are the highest.",
-                run.trace.name, run.course.merged
-            )
+            let (name, merged) = (run.trace.name, run.course.merged);
+            format!("{name}: {merged} intervals are drawn as one; p50 is their mean by messages, p99, max and memory their highest.")
         });
         let chart = Chart {
             title: title.to_owned(),
@@ -212,6 +215,16 @@ impl<'a> OverTime<'a> {
                 }
             }
         }
+    }
+}
+
+/// Servers are looked at less often than intervals end: what is seen in one holds since the last.
+fn stretch_back(spots: &mut Vec<Spot>) {
+    spots.retain(|spot| spot.value.is_some());
+    let mut end = None;
+    for spot in spots {
+        spot.from = end.unwrap_or(spot.from);
+        end = Some(spot.to);
     }
 }
 

@@ -63,8 +63,13 @@ impl Scale {
     pub(super) fn logarithmic(least: f64, most: f64) -> Self {
         let most = sound(most).unwrap_or(1.0);
         let least = sound(least).unwrap_or(most).min(most);
-        let from = round_below(least);
+        let mut from = round_below(least);
         let mut to = round_above(most);
+        let many = to / from > MOST_DETAILED;
+        if many {
+            from = 10f64.powf(from.log10().floor());
+            to = 10f64.powf(to.log10().ceil());
+        }
         if to <= from {
             to = from * 10.0;
         }
@@ -73,10 +78,7 @@ impl Scale {
             to: to.log10(),
         };
         let decades = (to / from).log10();
-        let written: &[f64] = match decades {
-            ..2.5 => &[1.0, 2.0, 5.0],
-            _ => &[1.0],
-        };
+        let written: &[f64] = if many { &[1.0] } else { &[1.0, 2.0, 5.0] };
         // At most so many powers of ten are written, however far they reach.
         let every = (decades / 8.0).ceil().max(1.0);
         let mut ticks = Vec::new();
@@ -144,6 +146,9 @@ impl Scale {
         matches!(self.kind, Kind::Logarithmic { .. })
     }
 }
+
+/// How many times its least value the highest of an axis may be that writes 2 and 5, too.
+const MOST_DETAILED: f64 = 1100.0;
 
 /// About how many ticks a linear axis has.
 const STEPS: f64 = 5.0;
@@ -238,7 +243,7 @@ mod tests {
             ["1", "2", "5", "10", "20", "50"]
         );
         assert_eq!(
-            labels(&Scale::logarithmic(0.05, 900.0)),
+            labels(&Scale::logarithmic(0.15, 900.0)),
             ["0.1", "1", "10", "100", "1,000"]
         );
     }
