@@ -9,6 +9,7 @@ mod course;
 mod fault;
 mod offers;
 mod reply;
+mod sessions;
 mod stream;
 mod tls;
 mod transaction;

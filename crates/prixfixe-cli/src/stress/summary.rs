@@ -105,7 +105,9 @@ fn lines(result: &ResultFile) -> Vec<String> {
             error.example
         ));
     }
-    if let Some(verification) = &result.whole.verification {
+    // What does not hold stands among the faults.
+    let verification = result.whole.verification.as_ref();
+    if let Some(verification) = verification.filter(|verification| verification.holds()) {
         lines.push(of_verification(verification));
     }
     if let Some(probe) = &result.disk_probe {

@@ -11,6 +11,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
+use super::sessions::Sessions;
 use crate::plan::{TlsTerms, Trust};
 
 /// The largest file of trusted certificates in octets: that of all public authorities has a quarter
@@ -65,9 +66,11 @@ pub(super) fn config(terms: &TlsTerms) -> Result<Arc<ClientConfig>, TlsError> {
             .with_root_certificates(of_a_file(path)?)
             .with_no_client_auth(),
     };
-    if !terms.resume {
-        config.resumption = Resumption::disabled();
-    }
+    config.resumption = if terms.resume {
+        Resumption::store(Arc::new(Sessions::default()))
+    } else {
+        Resumption::disabled()
+    };
     Ok(Arc::new(config))
 }
 
