@@ -139,6 +139,11 @@ impl AsyncClient {
         }
     }
 
+    /// The most octets that a message can have.
+    pub(crate) fn max_payload(&self) -> usize {
+        self.inner.max_payload
+    }
+
     /// What all clients of this one's connector have counted so far.
     pub fn statistics(&self) -> ClientStatistics {
         self.inner.connector.statistics()

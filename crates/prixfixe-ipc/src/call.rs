@@ -74,6 +74,11 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// The same call with these bytes.
+    pub(crate) const fn with_payload(self, payload: &[u8]) -> Call<'_> {
+        Call { payload, ..self }
+    }
+
     /// The bytes of the request.
     pub const fn payload(&self) -> &'a [u8] {
         self.payload

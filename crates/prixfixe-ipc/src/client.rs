@@ -134,6 +134,11 @@ impl Client {
         self.statistics
     }
 
+    /// The most octets that a message can have.
+    pub(crate) fn max_payload(&self) -> usize {
+        self.connector.max_payload()
+    }
+
     /// One attempt, over one connection.
     fn call_once(
         &mut self,

@@ -2,11 +2,17 @@
 
 use std::io;
 
+use crate::aligned::AlignedBuffer;
+use crate::credentials::Credentials;
 use crate::handshake::{ClientMessage, ServerMessage};
 use crate::memory::{Region, WORD};
+use crate::outcome::{Outcome, Refusal};
+use crate::record::RequestHeader;
 use crate::ring::{Consumer, Corrupt, RingMemory};
+use crate::server::{ClientIdentity, Handler, Reply, Request as RawRequest};
 use crate::sync::Ordering;
 use crate::sys::Mapping;
+use crate::typed::{Buffer, ReplyView, Request};
 
 /// A consumer, and the memory of its ring to be written by hand.
 pub struct RingUnderAttack {
@@ -94,4 +100,47 @@ pub fn recode_from_client(bytes: &[u8]) -> Option<Vec<u8>> {
 pub fn recode_from_server(bytes: &[u8]) -> Option<Vec<u8>> {
     let message = ServerMessage::decode(bytes).ok()?;
     Some(message.encode().to_vec())
+}
+
+/// What `handler` answers to a call with this payload, in buffers as the server has them.
+///
+/// # Errors
+/// What it refuses the call for.
+pub fn handle(
+    handler: &mut impl Handler,
+    message_type: u32,
+    payload: &[u8],
+) -> Result<Vec<u8>, Refusal> {
+    let mut request = AlignedBuffer::with_capacity(payload.len());
+    request.room(payload.len()).copy_from_slice(payload);
+    let header = RequestHeader {
+        call: 1,
+        timeout_ns: 0,
+        caller_id: 0,
+        message_type,
+        reply_limit: MAX_REPLY,
+        reply_head: 0,
+        priority: 0,
+        slot: 0,
+    };
+    let client = ClientIdentity {
+        number: 0,
+        credentials: Credentials::new(0, 0, 0),
+    };
+    let mut answer = Vec::new();
+    let request = RawRequest::new(request.payload(payload.len()), &header, client);
+    let mut reply = Reply::new(&mut answer, MAX_REPLY as usize);
+    handler.handle(request, &mut reply)?;
+    Ok(answer)
+}
+
+/// The longest reply to a call made here.
+const MAX_REPLY: u32 = 65_536;
+
+/// Reads `payload` as the reply to a request of type `R`, as a client does.
+pub fn read_reply<R: Request, T>(
+    payload: &[u8],
+    look: impl FnOnce(Outcome<ReplyView<'_, R>>) -> T,
+) -> T {
+    look(Buffer::with_reply(payload).finish::<R>(Outcome::Completed(payload.len())))
 }

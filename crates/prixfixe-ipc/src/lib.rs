@@ -24,6 +24,7 @@
 //! - A client that blocks: [`Client`], with many calls in flight: [`Pipeline`], many clients of one
 //!   process: [`Connector`].
 //! - What a call can ask for: [`Call`]; how it can end: [`Outcome`].
+//! - Requests and replies that are types of the application: [`typed`].
 //! - A server: [`Server`], [`Handler`], [`ServerConfig`]; what it tells: [`ServerEvent`].
 //! - The layout of everything shared, for another implementation: `docs/ipc.md` of the repository.
 //!
@@ -45,6 +46,8 @@
 
 #[cfg(not(loom))]
 mod address;
+#[cfg(not(loom))]
+mod aligned;
 #[cfg(all(feature = "tokio", not(loom)))]
 mod asynchronous;
 #[cfg(not(loom))]
@@ -87,6 +90,8 @@ mod statistics;
 mod sync;
 #[cfg(not(loom))]
 mod sys;
+#[cfg(not(loom))]
+pub mod typed;
 mod wake;
 #[cfg(feature = "workload")]
 pub mod workload;

@@ -77,6 +77,12 @@ pub enum Refusal {
     /// The server is going down and takes no more calls.
     #[error("the server is shutting down")]
     ShuttingDown,
+    /// It knows the typed request in another version of its schema, or in another encoding.
+    #[error("the server knows another version of this request")]
+    OtherVersion,
+    /// The typed request is not a message of its type.
+    #[error("the request is not what its type says")]
+    Malformed,
 }
 
 impl Refusal {
@@ -88,6 +94,8 @@ impl Refusal {
             Self::HandlerFailed => 3,
             Self::HandlerPanicked => 4,
             Self::ShuttingDown => 5,
+            Self::OtherVersion => 6,
+            Self::Malformed => 7,
         }
     }
 
@@ -99,6 +107,8 @@ impl Refusal {
             3 => Self::HandlerFailed,
             4 => Self::HandlerPanicked,
             5 => Self::ShuttingDown,
+            6 => Self::OtherVersion,
+            7 => Self::Malformed,
             _ => return None,
         })
     }
@@ -147,4 +157,11 @@ pub enum Cause {
     /// This is a forked child: the connection belongs to its parent. Connect anew.
     #[error("the connection belongs to the parent process")]
     Forked,
+    /// The codec of a typed request could not encode it.
+    #[error("the request cannot be encoded")]
+    Unencodable,
+    /// The server answered a typed request with something that is not its reply: in another version or
+    /// encoding, or not valid.
+    #[error("the reply is not one to this request")]
+    BadReply,
 }

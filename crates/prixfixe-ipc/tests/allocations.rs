@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+use prixfixe_ipc::typed::{self, AsyncService, Rkyv, Service};
 use prixfixe_ipc::{
     Address, AsyncClient, AsyncConnector, Call, Client, Outcome, OwnedReply, OwnedRequest, Refusal,
     Reply, Request, RunningServer, Server, ServerConfig,
@@ -72,6 +73,81 @@ fn no_call_allocates() {
             .unwrap();
         asynchronous(&many, &address, kind, "multi_thread");
     }
+    typed_calls();
+}
+
+/// A request that is not one piece, and a reply for which its handler allocates nothing.
+#[derive(rkyv::Archive, rkyv::Serialize)]
+struct Sum {
+    name: String,
+    numbers: Vec<u64>,
+    notes: Vec<String>,
+}
+
+impl typed::Request for Sum {
+    type Reply = [u64; 100];
+    type Codec = Rkyv;
+    const TYPE: u32 = 1;
+    const VERSION: u32 = 1;
+}
+
+fn typed_calls() {
+    let sum = |sum: &ArchivedSum| {
+        let length = sum.name.len() + sum.notes.iter().map(|note| note.len()).sum::<usize>();
+        [length as u64 + sum.numbers[0].to_native(); 100]
+    };
+    let request = Sum {
+        name: "a name that has its own memory".to_owned(),
+        numbers: (1..100).collect(),
+        notes: vec!["one".to_owned(), "and another".to_owned()],
+    };
+    let expected = [30 + 14 + 1; 100];
+    let serve = |kind: &str| {
+        let name = format!("prixfixe-allocations-{}-{kind}", std::process::id());
+        let address = Address::abstract_name(name).unwrap();
+        let server = Server::bind(&address, ServerConfig::default()).unwrap();
+        (address, server)
+    };
+
+    let (address, server) = serve("typed");
+    let service = Service::new().on::<Sum>(move |request, _| Ok(sum(request)));
+    let _server = server.spawn(service).unwrap();
+    let mut client = typed::Client::connect(&address).unwrap();
+    count("answered at once", "typed", || {
+        for _ in 0..CALLS {
+            let reply = client.call(&request).completed().unwrap();
+            assert_eq!(*reply, expected);
+        }
+    });
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let client = runtime.block_on(AsyncConnector::new(address).client());
+    let client = typed::AsyncClient::from(client.unwrap());
+    let mut buffer = typed::Buffer::new();
+    count("answered at once", "typed and asynchronous", || {
+        runtime.block_on(async {
+            for _ in 0..CALLS {
+                let reply = client.call(&request, &mut buffer).await;
+                assert_eq!(*reply.completed().unwrap(), expected);
+            }
+        });
+    });
+
+    let (address, server) = serve("typed-later");
+    let service = AsyncService::new().on::<Sum>(async move |request, _| Ok(sum(request)));
+    let _server = server.spawn_async(service).unwrap();
+    let mut client = typed::Client::connect(&address).unwrap();
+    let mut calls = || {
+        for _ in 0..CALLS {
+            let reply = client.call(&request).completed().unwrap();
+            assert_eq!(*reply, expected);
+        }
+    };
+    calls();
+    let before = ALLOCATIONS.load(Ordering::SeqCst);
+    calls();
+    let counted = ALLOCATIONS.load(Ordering::SeqCst) - before;
+    println!("{counted} allocations in {CALLS} calls, typed, answered later");
+    assert_eq!(counted, CALLS as u64, "one for each future, and no other");
 }
 
 fn serve(kind: &str) -> (Address, RunningServer) {

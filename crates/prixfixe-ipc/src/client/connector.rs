@@ -72,6 +72,11 @@ impl Connector {
         &self.address
     }
 
+    /// The most octets that a message of its clients can have.
+    pub(super) fn max_payload(&self) -> usize {
+        self.options.sizes.max_payload() as usize
+    }
+
     /// A client with a channel of its own.
     ///
     /// # Errors
@@ -81,7 +86,7 @@ impl Connector {
         Ok(Client {
             connector: self.clone(),
             connection: Some(connection),
-            reply: Vec::with_capacity(self.options.sizes.max_payload() as usize),
+            reply: Vec::with_capacity(self.max_payload()),
             statistics: ClientStatistics::default(),
         })
     }

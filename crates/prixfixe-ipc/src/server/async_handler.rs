@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::events::ClientIdentity;
 use super::handler::{Reply, Request};
+use crate::aligned::AlignedBuffer;
 use crate::outcome::Refusal;
 use crate::record::RequestHeader;
 
@@ -73,7 +74,7 @@ where
 /// A call as an [`AsyncHandler`] sees it: a private copy in memory that the server uses again once
 /// this is dropped.
 pub struct OwnedRequest {
-    payload: Vec<u8>,
+    payload: AlignedBuffer,
     length: usize,
     header: RequestHeader,
     client: ClientIdentity,
@@ -100,7 +101,7 @@ pub(super) struct Desk {
 pub(super) struct Returned {
     /// Tells this call from earlier ones, whose buffers come too late.
     call: u64,
-    pub(super) request: Option<Vec<u8>>,
+    pub(super) request: Option<AlignedBuffer>,
     pub(super) reply: Option<(Vec<u8>, u32)>,
 }
 
@@ -122,7 +123,7 @@ impl OwnedRequest {
 
     /// The bytes as they were sent.
     pub fn payload(&self) -> &[u8] {
-        &self.payload[..self.length]
+        self.payload.payload(self.length)
     }
 
     /// As [`Request::message_type`].
@@ -175,6 +176,11 @@ impl OwnedReply {
         self.limit - self.buffer.len()
     }
 
+    /// Where the answer goes, and how long it may be.
+    pub(crate) fn parts(&mut self) -> (&mut Vec<u8>, usize) {
+        (&mut self.buffer, self.limit)
+    }
+
     /// As [`Reply::set_message_type`].
     pub fn set_message_type(&mut self, message_type: u32) {
         self.message_type = message_type;
@@ -193,7 +199,7 @@ impl io::Write for OwnedReply {
 
 /// The buffers for a call: `request` holds its payload, `reply` has room for the answer.
 pub(super) struct Buffers {
-    pub(super) request: Vec<u8>,
+    pub(super) request: AlignedBuffer,
     /// Bytes of `request` that belong to the payload.
     pub(super) length: usize,
     pub(super) reply: Vec<u8>,

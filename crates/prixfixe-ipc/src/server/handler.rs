@@ -36,6 +36,19 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn new(
+        payload: &'a [u8],
+        header: &'a RequestHeader,
+        client: ClientIdentity,
+    ) -> Self {
+        Self {
+            payload,
+            header,
+            client,
+        }
+    }
+
     /// The bytes as they were sent.
     pub const fn payload(&self) -> &'a [u8] {
         self.payload
@@ -80,7 +93,7 @@ pub struct Reply<'a> {
 
 impl<'a> Reply<'a> {
     /// `buffer` is empty and has room for `limit` bytes.
-    pub(super) fn new(buffer: &'a mut Vec<u8>, limit: usize) -> Self {
+    pub(crate) fn new(buffer: &'a mut Vec<u8>, limit: usize) -> Self {
         Self {
             buffer,
             limit,
@@ -125,6 +138,11 @@ impl<'a> Reply<'a> {
 
     pub(super) fn message_type(&self) -> u32 {
         self.message_type
+    }
+
+    /// Where the answer goes, and how long it may be.
+    pub(crate) fn parts(&mut self) -> (&mut Vec<u8>, usize) {
+        (self.buffer, self.limit)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{Answer, Execution, Finished, Start, Started};
+use crate::aligned::AlignedBuffer;
 use crate::outcome::Refusal;
 use crate::record::Ending;
 use crate::server::handler::{Handler, Reply, Request};
@@ -10,7 +11,7 @@ use crate::server::handler::{Handler, Reply, Request};
 /// Calls a [`Handler`] on the server's thread.
 pub(in crate::server) struct Immediate<H> {
     handler: H,
-    request: Vec<u8>,
+    request: AlignedBuffer,
     length: usize,
     reply: Vec<u8>,
 }
@@ -20,7 +21,7 @@ impl<H> Immediate<H> {
     pub(in crate::server) fn new(handler: H, max_payload: u32) -> Self {
         Self {
             handler,
-            request: Vec::with_capacity(max_payload as usize),
+            request: AlignedBuffer::with_capacity(max_payload as usize),
             length: 0,
             reply: Vec::with_capacity(max_payload as usize),
         }
@@ -29,18 +30,14 @@ impl<H> Immediate<H> {
 
 impl<H: Handler> Execution for Immediate<H> {
     fn room(&mut self, length: usize) -> Option<&mut [u8]> {
-        if self.request.len() < length {
-            // Within the capacity: only pages that some request needed are ever touched.
-            self.request.resize(length, 0);
-        }
         self.length = length;
-        Some(&mut self.request[..length])
+        Some(self.request.room(length))
     }
 
     fn start(&mut self, call: Start<'_>) -> Started<'_> {
         self.reply.clear();
         let request = Request {
-            payload: &self.request[..self.length],
+            payload: self.request.payload(self.length),
             header: call.header,
             client: call.client,
         };

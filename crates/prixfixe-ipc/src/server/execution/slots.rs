@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::woken::Woken;
 use super::{Answer, Execution, Finished, Start, Started, Ticket};
+use crate::aligned::AlignedBuffer;
 use crate::outcome::Refusal;
 use crate::record::Ending;
 use crate::server::async_handler::{AsyncHandler, Buffers, Desk};
@@ -34,7 +35,7 @@ struct Slot<F> {
     desk: Arc<Desk>,
     ticket: Option<Ticket>,
     /// Away while the call runs.
-    request: Vec<u8>,
+    request: AlignedBuffer,
     reply: Vec<u8>,
 }
 
@@ -53,7 +54,7 @@ impl<H: AsyncHandler> Slots<H> {
             waker: woken.waker(index),
             desk: Arc::default(),
             ticket: None,
-            request: Vec::with_capacity(max_payload),
+            request: AlignedBuffer::with_capacity(max_payload),
             reply: Vec::with_capacity(max_payload),
         };
         Self {
@@ -78,7 +79,7 @@ impl<H: AsyncHandler> Slots<H> {
         // A handler that keeps a buffer for good costs a new one.
         slot.request = returned
             .request
-            .unwrap_or_else(|| Vec::with_capacity(self.max_payload));
+            .unwrap_or_else(|| AlignedBuffer::with_capacity(self.max_payload));
         let (ending, message_type) = match (ran, dropped, returned.reply) {
             (None, _, reply) | (_, Err(_), reply) => {
                 slot.reply = reply.map_or_else(Vec::new, |(buffer, _)| buffer);
@@ -153,12 +154,8 @@ impl<H: AsyncHandler> Drop for Slots<H> {
 impl<H: AsyncHandler> Execution for Slots<H> {
     fn room(&mut self, length: usize) -> Option<&mut [u8]> {
         let slot = &mut self.places[*self.free.last()?];
-        if slot.request.len() < length {
-            // Within the capacity.
-            slot.request.resize(length, 0);
-        }
         self.length = length;
-        Some(&mut slot.request[..length])
+        Some(slot.request.room(length))
     }
 
     fn start(&mut self, call: Start<'_>) -> Started<'_> {

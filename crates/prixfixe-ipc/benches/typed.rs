@@ -1,0 +1,234 @@
+//! What the typed layer costs: calls of bytes and typed calls of the same size take turns, from one
+//! blocking client to a server in a process of its own. Both sides make and digest every payload.
+//!
+//! ```sh
+//! cargo bench -p prixfixe-ipc --features rkyv,workload --bench typed
+//! ```
+
+use std::error::Error;
+use std::hint::black_box;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use prixfixe_ipc::typed::{self, Rkyv, Service};
+use prixfixe_ipc::workload::{digest, fill, replying_to};
+use prixfixe_ipc::{Address, Refusal, Reply, Request, Server, ServerConfig};
+
+/// Octets of every payload, of either kind, typed header included.
+const PAYLOAD: usize = 1024;
+/// Turns of each kind; medians are of so many.
+const PAIRS: usize = 31;
+/// How long a turn lasts.
+const TURN: Duration = Duration::from_millis(200);
+/// Calls between two looks at the clock.
+const BATCH: u64 = 1_000;
+
+/// What is stored: as a message of an application would be, with numbers, texts, lists and octets.
+#[derive(rkyv::Archive, rkyv::Serialize)]
+struct Record {
+    client: u64,
+    number: u64,
+    subject: String,
+    recipients: Vec<String>,
+    body: Vec<u8>,
+}
+
+impl typed::Request for Record {
+    type Reply = Record;
+    type Codec = Rkyv;
+    const TYPE: u32 = 1;
+    const VERSION: u32 = 1;
+}
+
+/// What the encoding of a [`Record`] has beside its body; checked before anything is measured.
+const BESIDE_THE_BODY: usize = 132;
+
+type Failure = Box<dyn Error>;
+
+fn main() -> Result<(), Failure> {
+    let arguments: Vec<String> = std::env::args().collect();
+    match arguments.get(1).map(String::as_str) {
+        Some("serve") => serve(arguments.get(2).ok_or("no address")?),
+        _ => measure(),
+    }
+}
+
+fn serve(name: &str) -> Result<(), Failure> {
+    let service = Service::new()
+        .on::<Record>(move |asked, _| {
+            let (client, number) = (asked.client.to_native(), asked.number.to_native());
+            let texts = asked.recipients.iter().map(|recipient| recipient.len());
+            black_box(texts.sum::<usize>() + asked.subject.len());
+            black_box(digest(&asked.body));
+            let mut answer = record();
+            (answer.client, answer.number) = (replying_to(client), number);
+            fill(&mut answer.body, replying_to(client), number);
+            Ok(answer)
+        })
+        .otherwise(|request: Request<'_>, reply: &mut Reply<'_>| {
+            black_box(digest(request.payload()));
+            let (stamp, _) = request
+                .payload()
+                .split_first_chunk()
+                .ok_or(Refusal::Malformed)?;
+            let number = u64::from_le_bytes(*stamp);
+            fill(reply.extend(PAYLOAD)?, replying_to(1), number);
+            Ok(())
+        });
+    let server = Server::bind(&Address::abstract_name(name)?, ServerConfig::default())?;
+    // Until whoever started this closes the pipe, or dies.
+    let stop = server.stopper();
+    std::thread::spawn(move || {
+        let _ = std::io::stdin().read_line(&mut String::new());
+        stop.stop();
+    });
+    println!("ready");
+    std::io::stdout().flush()?;
+    Ok(server.serve(service)?)
+}
+
+fn measure() -> Result<(), Failure> {
+    let name = format!("prixfixe-bench-typed-{}", std::process::id());
+    let mut server = start(&name)?;
+    let mut client = typed::Client::connect(&Address::abstract_name(&name)?)?;
+    let mut asker = Asker::new();
+    asker.check_sizes(&mut client)?;
+
+    let (mut raw, mut typed) = (Vec::new(), Vec::new());
+    for turn in 0..=PAIRS {
+        let raw_us = timed(|number| asker.raw(&mut client, number))?;
+        let typed_us = timed(|number| asker.typed(&mut client, number))?;
+        // The first warms both up.
+        if turn > 0 {
+            raw.push(raw_us);
+            typed.push(typed_us);
+        }
+    }
+    drop(server.stdin.take());
+    server.wait()?;
+
+    let mut ratios: Vec<f64> = typed
+        .iter()
+        .zip(&raw)
+        .map(|(typed, raw)| typed / raw)
+        .collect();
+    println!("{PAYLOAD} octets each way, medians of {PAIRS} pairs of turns");
+    println!(
+        "bytes: {:.3} µs, typed: {:.3} µs",
+        median(&mut raw),
+        median(&mut typed)
+    );
+    println!(
+        "ratio of the medians: {:.2}",
+        median(&mut typed) / median(&mut raw)
+    );
+    println!("median of the ratios: {:.2}", median(&mut ratios));
+    Ok(())
+}
+
+fn start(name: &str) -> Result<Child, Failure> {
+    let mut server = Command::new(std::env::current_exe()?)
+        .args(["serve", name])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let said = server.stdout.take().ok_or("no output")?;
+    BufReader::new(said).read_line(&mut String::new())?;
+    Ok(server)
+}
+
+/// Makes calls for the time of a turn, and returns the mean of one, in microseconds.
+fn timed(mut call: impl FnMut(u64) -> Result<(), Failure>) -> Result<f64, Failure> {
+    let start = Instant::now();
+    let mut calls = 0;
+    while start.elapsed() < TURN {
+        for number in calls..calls + BATCH {
+            call(number)?;
+        }
+        calls += BATCH;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 calls")]
+    let calls = calls as f64;
+    Ok(start.elapsed().as_secs_f64() * 1e6 / calls)
+}
+
+/// The client's side: makes requests, and digests replies.
+struct Asker {
+    raw: Vec<u8>,
+    reply: Vec<u8>,
+    expected: Vec<u8>,
+    record: Record,
+}
+
+impl Asker {
+    fn new() -> Self {
+        Self {
+            raw: vec![0; PAYLOAD],
+            reply: vec![0; PAYLOAD],
+            expected: vec![0; PAYLOAD],
+            record: record(),
+        }
+    }
+
+    fn raw(&mut self, client: &mut typed::Client, number: u64) -> Result<(), Failure> {
+        fill(&mut self.raw, 1, number);
+        self.raw[..8].copy_from_slice(&number.to_le_bytes());
+        let length = client
+            .bytes()
+            .call_into(&self.raw, &mut self.reply)
+            .completed()?;
+        fill(&mut self.expected, replying_to(1), number);
+        same(digest(&self.reply[..length]), digest(&self.expected))
+    }
+
+    fn typed(&mut self, client: &mut typed::Client, number: u64) -> Result<(), Failure> {
+        (self.record.client, self.record.number) = (1, number);
+        fill(&mut self.record.body, 1, number);
+        let reply = client.call(&self.record).completed()?;
+        same(reply.number.to_native(), number)?;
+        let expected = &mut self.expected[..self.record.body.len()];
+        fill(expected, replying_to(1), number);
+        same(digest(&reply.body), digest(expected))
+    }
+
+    /// That both kinds are of the size that is claimed.
+    fn check_sizes(&mut self, client: &mut typed::Client) -> Result<(), Failure> {
+        let mut exact = typed::Buffer::for_replies_of(PAYLOAD);
+        let mut short = typed::Buffer::for_replies_of(PAYLOAD - 1);
+        client
+            .bytes()
+            .call_typed(&self.record, &mut exact)
+            .completed()?;
+        let refused = client
+            .bytes()
+            .call_typed(&self.record, &mut short)
+            .completed();
+        if refused.is_ok() {
+            return Err("the record is smaller than it should be".into());
+        }
+        Ok(())
+    }
+}
+
+fn record() -> Record {
+    Record {
+        client: 0,
+        number: 0,
+        subject: "the subject of this record".to_owned(),
+        recipients: vec!["ada@example.org".to_owned(), "grace@example.org".to_owned()],
+        body: vec![0; PAYLOAD - BESIDE_THE_BODY],
+    }
+}
+
+fn same(one: u64, other: u64) -> Result<(), Failure> {
+    if one == other {
+        return Ok(());
+    }
+    Err("a reply was altered".into())
+}
+
+fn median(figures: &mut [f64]) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
