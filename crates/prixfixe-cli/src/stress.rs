@@ -1,12 +1,17 @@
 //! `prixfixe stress`: load, and the servers that stand it.
 
+mod background_load;
+mod chaos;
+mod crash;
 mod disk_probe;
 mod interrupt;
 mod lab;
 mod lab_folder;
 mod machine;
 mod own_server;
+mod probe;
 mod progress;
+mod proxy;
 mod run;
 mod scenario;
 mod servers;
@@ -21,7 +26,10 @@ use std::io::{self, Write};
 use clap::{Args, Subcommand};
 
 use crate::cli::{GlobalFlags, Outcome};
+use chaos::Chaos;
+use crash::Crash;
 use own_server::OwnServer;
+use proxy::Proxy;
 use run::Run;
 use scenario::{All, Scenario, ScenarioFlags, SoakFlags};
 use set::{Clean, Logs, Start, Status, Stop};
@@ -98,6 +106,9 @@ enum StressCommand {
         prixfixe stress all -- --scale 0.1")]
     All(All),
 
+    Chaos(Box<Chaos>),
+    Crash(Box<Crash>),
+    Proxy(Box<Proxy>),
     Start(Start),
     Stop(Stop),
     Status(Status),
@@ -126,6 +137,9 @@ impl Stress {
             StressCommand::Baseline(flags) => Scenario::Baseline.run(*flags),
             StressCommand::Soak(command) => command.run(),
             StressCommand::All(command) => command.run(),
+            StressCommand::Chaos(command) => command.run(),
+            StressCommand::Crash(command) => command.run(),
+            StressCommand::Proxy(command) => command.run(),
             StressCommand::Start(command) => command.run(),
             StressCommand::Stop(command) => command.run(),
             StressCommand::Status(command) => command.run(),

@@ -1,6 +1,7 @@
 //! A run or a scenario under way: its servers, its parts, what is found out on the way, and in the
 //! end the result.
 
+mod beside;
 mod ending;
 mod measuring;
 mod target_check;
