@@ -77,7 +77,7 @@ impl Client {
     pub fn call<'c>(&mut self, call: impl Into<Call<'c>>) -> Outcome<&[u8]> {
         let mut reply = std::mem::take(&mut self.reply);
         // Within the capacity: a client that makes no call, or none this way, touches none of it.
-        reply.resize(reply.capacity(), 0);
+        reply.resize(self.max_payload(), 0);
         let outcome = self.call_into(call, &mut reply);
         self.reply = reply;
         outcome.map(|length| &self.reply[..length])
@@ -132,6 +132,24 @@ impl Client {
     /// What was counted so far.
     pub fn statistics(&self) -> ClientStatistics {
         self.statistics
+    }
+
+    /// Whether there is a connection, as far as this client knows.
+    pub(crate) fn is_connected(&self) -> bool {
+        let connection = self.connection.as_ref();
+        connection.is_some_and(|connection| !connection.is_lost())
+    }
+
+    /// Whether the server has gone, also where that was not noticed yet: a system call.
+    pub(crate) fn is_gone(&self) -> bool {
+        let connection = self.connection.as_ref();
+        connection.is_none_or(Connection::is_gone)
+    }
+
+    /// Gives the connection back, and the memory of replies. The next call connects anew.
+    pub(crate) fn disconnect(&mut self) {
+        self.connection = None;
+        self.reply = Vec::new();
     }
 
     /// The most octets that a message can have.

@@ -22,7 +22,7 @@
 //!
 //! # Where to look
 //! - A client that blocks: [`Client`], with many calls in flight: [`Pipeline`], many clients of one
-//!   process: [`Connector`].
+//!   process: [`Connector`], shared by threads: [`Pool`].
 //! - What a call can ask for: [`Call`]; how it can end: [`Outcome`].
 //! - Requests and replies that are types of the application: [`typed`].
 //! - A server: [`Server`], [`Handler`], [`ServerConfig`]; what it tells: [`ServerEvent`].
@@ -75,6 +75,8 @@ mod memory;
 mod models;
 #[cfg(not(loom))]
 mod outcome;
+#[cfg(not(loom))]
+mod pool;
 #[cfg(all(feature = "fuzzing", not(loom)))]
 #[doc(hidden)]
 pub mod raw_peer;
@@ -90,6 +92,7 @@ mod statistics;
 mod sync;
 #[cfg(not(loom))]
 mod sys;
+mod turnstile;
 #[cfg(not(loom))]
 pub mod typed;
 mod wake;
@@ -110,6 +113,7 @@ pub use {
     handshake::ConnectRefusal,
     layout::{ChannelSizes, LAYOUT_VERSION, SizesError},
     outcome::{CallError, Cause, Executed, Failure, Outcome, Refusal},
+    pool::{Pool, PoolSettings, PoolStatistics, PooledClient},
     ring::Corrupt,
     server::{
         AsyncHandler, BindError, ClientIdentity, DropReason, Handler, OwnedReply, OwnedRequest,

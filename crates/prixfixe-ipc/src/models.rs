@@ -11,6 +11,7 @@ mod hints;
 mod orderings;
 mod ring;
 mod sleep;
+mod turnstile;
 mod wake;
 
 use loom::model::Builder;
@@ -27,7 +28,13 @@ struct Model {
     run: fn(),
 }
 
-const ALL: [&[Model]; 4] = [&ring::MODELS, &wake::MODELS, &claim::MODELS, &hints::MODELS];
+const ALL: [&[Model]; 5] = [
+    &ring::MODELS,
+    &wake::MODELS,
+    &claim::MODELS,
+    &hints::MODELS,
+    &turnstile::MODELS,
+];
 
 impl Model {
     /// Panics when the protocol can fail.

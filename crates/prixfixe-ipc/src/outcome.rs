@@ -157,6 +157,9 @@ pub enum Cause {
     /// This is a forked child: the connection belongs to its parent. Connect anew.
     #[error("the connection belongs to the parent process")]
     Forked,
+    /// All channels of the pool were in use until the deadline.
+    #[error("no channel of the pool was free in time")]
+    NoFreeChannel,
     /// The codec of a typed request could not encode it.
     #[error("the request cannot be encoded")]
     Unencodable,

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use prixfixe_ipc::typed::{self, AsyncService, Rkyv, Service};
 use prixfixe_ipc::{
-    Address, AsyncClient, AsyncConnector, Call, Client, Outcome, OwnedReply, OwnedRequest, Refusal,
-    Reply, Request, RunningServer, Server, ServerConfig,
+    Address, AsyncClient, AsyncConnector, Call, Client, Outcome, OwnedReply, OwnedRequest, Pool,
+    PoolSettings, Refusal, Reply, Request, RunningServer, Server, ServerConfig,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -53,6 +53,7 @@ unsafe impl GlobalAlloc for Counting {
 /// Calls of each kind that are counted.
 const CALLS: usize = 10_000;
 const IN_FLIGHT: usize = 32;
+const THREADS: usize = 6;
 const PAYLOAD: [u8; 1024] = [7; 1024];
 
 /// One test, since others in this process would be counted with it.
@@ -63,6 +64,7 @@ fn no_call_allocates() {
         let (address, _server) = serve(kind);
         blocking(&address, kind);
         pipelined(&address, kind);
+        pooled(&address, kind);
         let one = Builder::new_current_thread().enable_all().build().unwrap();
         asynchronous(&one, &address, kind, "current_thread");
         drop(one);
@@ -201,6 +203,41 @@ fn blocking(address: &Address, kind: &str) {
             let outcome = client.call_into(call(), &mut reply);
             assert_eq!(outcome, Outcome::Completed(1024));
         }
+    });
+}
+
+fn pooled(address: &Address, kind: &str) {
+    let mut settings = PoolSettings::default();
+    settings.max_channels = std::num::NonZeroU16::MIN.saturating_add(1);
+    let pool = Pool::with_settings(address.clone(), settings).unwrap();
+    let mut reply = [0; 1024];
+    count(kind, "over a pool", || {
+        for _ in 0..CALLS {
+            let outcome = pool.call_into(call(), &mut reply);
+            assert_eq!(outcome, Outcome::Completed(1024));
+        }
+    });
+
+    // More threads than channels; each starts and ends a round with the others.
+    let barrier = std::sync::Barrier::new(THREADS + 1);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                let mut reply = [0; 1024];
+                for _ in 0..2 {
+                    barrier.wait();
+                    for _ in 0..CALLS / IN_FLIGHT {
+                        let outcome = pool.call_into(call(), &mut reply);
+                        assert_eq!(outcome, Outcome::Completed(1024));
+                    }
+                    barrier.wait();
+                }
+            });
+        }
+        count(kind, "over a pool with threads that wait", || {
+            barrier.wait();
+            barrier.wait();
+        });
     });
 }
 

@@ -82,13 +82,28 @@ impl Connector {
     /// # Errors
     /// When nobody listens there, or the server refuses.
     pub fn client(&self) -> Result<Client, ConnectError> {
-        let connection = self.connection(None)?;
-        Ok(Client {
+        let mut client = self.unconnected();
+        client.connection = Some(self.connection(None)?);
+        client.reply = Vec::with_capacity(self.max_payload());
+        Ok(client)
+    }
+
+    /// A client that connects with its first call.
+    pub(crate) fn unconnected(&self) -> Client {
+        Client {
             connector: self.clone(),
-            connection: Some(connection),
-            reply: Vec::with_capacity(self.max_payload()),
+            connection: None,
+            reply: Vec::new(),
             statistics: ClientStatistics::default(),
-        })
+        }
+    }
+
+    /// The connection that its clients share at present, if there is one.
+    pub(crate) fn current_link(&self) -> Option<Arc<Link>> {
+        // Poisoned or not, it is one or none.
+        let link = self.link.lock();
+        link.unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
     }
 
     /// One attempt to connect, that ends by `until`, too.
@@ -172,7 +187,12 @@ impl Connection {
     }
 
     pub(super) fn is_lost(&self) -> bool {
-        self.lost || self.link.is_forked()
+        self.lost || self.link.was_found_gone() || self.link.is_forked()
+    }
+
+    /// Whether the server has gone, also where that was not noticed yet: a system call.
+    pub(super) fn is_gone(&self) -> bool {
+        self.is_lost() || self.link.is_gone()
     }
 
     pub(super) fn channel(&self) -> &Channel {

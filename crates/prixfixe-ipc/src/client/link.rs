@@ -1,6 +1,7 @@
 //! A client process's connection to a server: the control socket, and what comes with it.
 
 use std::os::fd::OwnedFd;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,7 @@ pub(crate) struct Link {
     advice: PeerWord,
     hints: Region,
     doorbell: Doorbell,
+    found_gone: AtomicBool,
     /// Held while a channel is asked for, so that answers meet their questions. Never during a call.
     opening: Mutex<Conversation>,
 }
@@ -159,6 +161,7 @@ impl Link {
             server_page,
             hints,
             doorbell,
+            found_gone: AtomicBool::new(false),
             socket,
             opening: Mutex::new(Conversation::InOrder),
         };
@@ -298,7 +301,30 @@ impl Link {
 
     /// Whether the server has hung up: a system call.
     pub(crate) fn is_gone(&self) -> bool {
-        self.socket.is_gone()
+        let gone = self.socket.is_gone();
+        if gone {
+            // Relaxed: it spares others the look, and orders nothing.
+            self.found_gone.store(true, Ordering::Relaxed);
+        }
+        gone
+    }
+
+    /// Whether somebody found that the server has hung up.
+    pub(crate) fn was_found_gone(&self) -> bool {
+        // Relaxed: as above.
+        self.found_gone.load(Ordering::Relaxed)
+    }
+
+    /// Sleeps until the server has hung up, for `timeout` at most.
+    pub(crate) fn wait_gone(&self, timeout: Option<Duration>) -> bool {
+        self.socket.wait_gone(timeout)
+    }
+
+    /// Hangs up, and ends every [`Link::wait_gone`]. The parent of a fork keeps its connection.
+    pub(crate) fn hang_up(&self) {
+        if !self.is_forked() {
+            self.socket.shut_down();
+        }
     }
 
     /// Whether this process is a fork of the one that made the connection.

@@ -88,6 +88,14 @@ impl AtomicU64 {
         self.word.swap(value, allowed(ordering))
     }
 
+    /// Writes `new` where `old` stands, or nothing; true if it did.
+    #[track_caller]
+    pub(crate) fn replace(&self, old: u64, new: u64, ordering: Ordering) -> bool {
+        let word = &self.word;
+        word.compare_exchange(old, new, allowed(ordering), Ordering::Relaxed)
+            .is_ok()
+    }
+
     #[track_caller]
     pub(crate) fn fetch_or(&self, value: u64, ordering: Ordering) -> u64 {
         self.word.fetch_or(value, allowed(ordering))

@@ -30,6 +30,10 @@ impl<'a, R: Request> Call<'a, R> {
         self
     }
 
+    pub(crate) const fn timeout_value(&self) -> Duration {
+        self.options.timeout_value()
+    }
+
     /// As [`Call::caller_id`](crate::Call::caller_id).
     #[must_use]
     pub const fn caller_id(mut self, caller_id: u128) -> Self {

@@ -163,6 +163,19 @@ impl Socket {
             .is_ok_and(|ready| ready.intersects(signs))
     }
 
+    /// Blocks until the peer has closed its end, or this end was shut down; false when that did not
+    /// happen within `timeout`.
+    pub(crate) fn wait_gone(&self, timeout: Option<Duration>) -> bool {
+        // Interrupted, it returns early, which its caller has to expect.
+        matches!(self.poll(PollFlags::RDHUP, timeout), Ok(signs) if !signs.is_empty())
+    }
+
+    /// Ends the connection for both sides, and every wait for it.
+    pub(crate) fn shut_down(&self) {
+        // It fails only when there is nothing to end.
+        let _ = rustix::net::shutdown(&self.socket, rustix::net::Shutdown::Both);
+    }
+
     /// Who connected, or who called `listen`, when that happened.
     pub(crate) fn peer(&self) -> io::Result<Credentials> {
         let mut peer = libc::ucred {
