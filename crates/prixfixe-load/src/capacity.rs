@@ -206,6 +206,24 @@ mod tests {
     }
 
     #[test]
+    fn servers_that_shared_a_machine_are_warned_of() {
+        let mut result = made_up::burst();
+        result.parts.clear();
+        result.whole.settings["targets"] = serde_json::json!(["a:25", "b:25"]);
+        let shared = samples(&KeptResult {
+            path: "burst.json".into(),
+            result,
+        });
+        let answer = capacity(WISH, &shared.unwrap()).unwrap();
+        // Half the rate each.
+        close(answer.instances, 8.0);
+        assert!(
+            answer.warnings[0].contains("2.00 instances shared"),
+            "{answer:?}"
+        );
+    }
+
+    #[test]
     fn larger_messages_than_measured_are_reckoned_in_proportion_with_a_warning() {
         let large = Wish {
             size: 102_400.0,

@@ -63,6 +63,7 @@ fn misspelt_gates_and_those_of_other_scenarios_are_misuse() {
 #[test]
 fn the_gates_of_the_project_can_be_read() {
     let fixture = fixture();
+    fixture.verify("a.json");
     let gates = include_str!("../../../../gates.toml");
     let (table, _) = check(&fixture, gates, &[], 0);
     assert!(table.contains("failed"), "{table}");

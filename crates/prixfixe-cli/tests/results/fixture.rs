@@ -31,6 +31,19 @@ impl Fixture {
         fs::write(self.path(name), value.to_string()).unwrap();
     }
 
+    /// Says of a kept result that all of it arrived.
+    pub(crate) fn verify(&self, name: &str) {
+        let kept = fs::read(self.path(name)).unwrap();
+        let mut value: Value = serde_json::from_slice(&kept).unwrap();
+        let none = json!({"count": 0, "named": []});
+        value["verification"] = json!({
+            "source": "the store", "acknowledged": 50_000, "stored": 50_000, "lost": none,
+            "duplicated": none, "altered": none, "refused_but_stored": none,
+            "unanswered_but_stored": 0
+        });
+        fs::write(self.path(name), value.to_string()).unwrap();
+    }
+
     /// `prixfixe COMMAND… --folder FOLDER`.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_prixfixe"))

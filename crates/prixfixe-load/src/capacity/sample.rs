@@ -24,6 +24,8 @@ pub struct Sample {
     pub rss_peak: f64,
     /// Connections of one instance.
     pub connections: f64,
+    /// How many instances shared the machine.
+    pub instances: f64,
     /// Processors of the machine.
     pub processors: f64,
     /// Memory of the machine in octets.
@@ -75,6 +77,7 @@ pub fn samples(kept: &KeptResult) -> Result<Vec<Sample>, Refused> {
             rss_before: server.rss_before as f64 / instances,
             rss_peak: server.rss_peak as f64 / instances,
             connections: (workers.unwrap_or(1.0) / instances).max(1.0),
+            instances,
             processors: result.machine.processors.max(1) as f64,
             machine_memory: result.machine.memory as f64,
             machine: format!(
@@ -250,6 +253,14 @@ fn doubts(below: &Sample, above: &Sample) -> Vec<String> {
                 "{}: the rate was set by a schedule, an instance can do that at least; a burst \
                  shows what it can do",
                 sample.source
+            ));
+        }
+        if sample.instances > 1.0 {
+            doubts.push(format!(
+                "{}: {} instances shared the machine, so one alone may do more; \
+                 `prixfixe stress scale` measures that",
+                sample.source,
+                notation::number(sample.instances)
             ));
         }
         if sample.disk_is_void {
