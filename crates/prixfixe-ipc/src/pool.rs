@@ -24,7 +24,7 @@ use places::{Claimed, Places};
 ///
 /// A thread has the channel that it had last time, if that is free, else another, else a new one up to
 /// [`PoolSettings::max_channels`]. When all are in use it waits its turn, in the order of coming, until
-/// the deadline of its call. Clones are the same pool.
+/// the deadline of its call; a newcomer may be quicker than one who is still asleep, but not twice. Clones are the same pool.
 ///
 /// ```no_run
 /// use prixfixe_ipc::{Address, Outcome, Pool};

@@ -3,7 +3,8 @@
 //!
 //! Who finds nothing free announces that he waits, and looks once more; who gives something back looks
 //! whether somebody waits. A fence between the two on either side makes sure that at least one of them
-//! sees the other. The first of those who wait looks alone, and later comers stand behind him.
+//! sees the other. Those who wait are served in their order. Until the first of them has woken up others
+//! may be quicker, or every turn would cost a sleep; one who was passed over is not a second time.
 
 use std::collections::VecDeque;
 
@@ -14,6 +15,8 @@ use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, fence};
 pub(crate) struct Turnstile {
     /// How many wait: written with the queue locked.
     waiting: AtomicU64,
+    /// 1 when the first of them was passed over: then only he may claim. Written with the queue locked.
+    reserved: AtomicU64,
     queue: Mutex<Queue>,
 }
 
@@ -35,6 +38,7 @@ impl Turnstile {
     pub(crate) fn new() -> Self {
         Self {
             waiting: AtomicU64::new(0),
+            reserved: AtomicU64::new(0),
             queue: Mutex::new(Queue {
                 waiters: VecDeque::with_capacity(USUAL_WAITERS),
                 next_ticket: 0,
@@ -42,9 +46,11 @@ impl Turnstile {
         }
     }
 
-    /// Claims something by `claim`, if nobody waits already: no system call, and nobody is waited for.
+    /// Claims something by `claim`, unless somebody who waits was passed over already: no system call,
+    /// and nobody is waited for.
     pub(crate) fn try_enter<T>(&self, claim: impl FnOnce() -> Option<T>) -> Option<T> {
-        if self.waiting() > 0 {
+        // Relaxed: who comes in between passes one over who is not passed over again.
+        if self.reserved.load(Ordering::Relaxed) > 0 {
             return None;
         }
         claim()
@@ -58,14 +64,18 @@ impl Turnstile {
         mut park: impl FnMut() -> bool,
     ) -> Option<T> {
         let ticket = self.join();
+        let mut passed_over = false;
         loop {
             // SeqCst: our announcement before our look, against the fence of who gives something back.
             fence(Ordering::SeqCst);
-            if self.is_first(ticket)
-                && let Some(claimed) = claim()
-            {
-                self.leave(ticket);
-                return Some(claimed);
+            if self.is_first(ticket) {
+                if let Some(claimed) = claim() {
+                    self.leave(ticket);
+                    return Some(claimed);
+                }
+                if std::mem::replace(&mut passed_over, true) {
+                    self.reserve();
+                }
             }
             if !park() {
                 self.leave(ticket);
@@ -106,9 +116,20 @@ impl Turnstile {
         queue.waiters.front().map(|waiter| waiter.ticket) == Some(ticket)
     }
 
+    /// For the first, who was woken and found nothing.
+    fn reserve(&self) {
+        let _queue = self.queue();
+        // Relaxed: as in `try_enter`.
+        self.reserved.store(1, Ordering::Relaxed);
+    }
+
     /// Lets the next one look, for whom there may be something, too.
     fn leave(&self, ticket: u64) {
         let mut queue = self.queue();
+        if queue.waiters.front().map(|waiter| waiter.ticket) == Some(ticket) {
+            // Relaxed: as in `try_enter`.
+            self.reserved.store(0, Ordering::Relaxed);
+        }
         queue.waiters.retain(|waiter| waiter.ticket != ticket);
         self.count(&queue);
         wake_first(&queue);
@@ -168,7 +189,6 @@ mod tests {
             })
             .collect();
         for number in 0..8 {
-            assert_eq!(turnstile.try_enter(|| Some(())), None, "others wait");
             free.store(true, Ordering::SeqCst);
             turnstile.gave_back();
             assert_eq!(order.recv().unwrap(), number);
@@ -176,6 +196,32 @@ mod tests {
         for thread in threads {
             thread.join().unwrap();
         }
+        assert_eq!(turnstile.try_enter(|| Some(7)), Some(7));
+    }
+
+    #[test]
+    fn who_was_passed_over_is_not_passed_over_again() {
+        let turnstile = Arc::new(Turnstile::new());
+        let free = Arc::new(AtomicBool::new(false));
+        let waiter = thread::spawn({
+            let (turnstile, free) = (Arc::clone(&turnstile), Arc::clone(&free));
+            let park = || {
+                thread::park();
+                true
+            };
+            move || turnstile.enter(|| free.swap(false, Ordering::SeqCst).then_some(()), park)
+        });
+        while turnstile.waiting() < 1 {
+            thread::yield_now();
+        }
+        // Woken again and again for what others have taken already.
+        while turnstile.try_enter(|| Some(())).is_some() {
+            turnstile.gave_back();
+            thread::yield_now();
+        }
+        free.store(true, Ordering::SeqCst);
+        turnstile.gave_back();
+        assert_eq!(waiter.join().unwrap(), Some(()));
         assert_eq!(turnstile.try_enter(|| Some(7)), Some(7));
     }
 
