@@ -172,7 +172,9 @@ fn rest(runs: &[Run<'_>]) -> Markup {
         (each(runs, "Verification", |run| run.result.whole.verification.is_some(), |run| html! {
             @if let Some(found) = &run.result.whole.verification { (failures::verification(found)) }
         }))
-        section { h2 { "Servers" } (over_time.resources()) }
+        @if over_time.sees_servers() || !runs.iter().any(|run| parts::sees_servers_of_parts(run.result)) {
+            section { h2 { "Servers" } (over_time.resources()) }
+        }
         section { h2 { "Generator" } (origin::generator(&traces)) }
         (each(runs, "Disk", |run| run.result.disk_probe.is_some(), |run| html! {
             @if let Some(probe) = &run.result.disk_probe { (origin::disk(probe)) }

@@ -203,11 +203,16 @@ impl<'a> OverTime<'a> {
         chart.draw("No interval of this was seen.")
     }
 
+    /// Whether anything is known of the servers.
+    pub(super) fn sees_servers(&self) -> bool {
+        let seen = |run: &Run<'_>| run.any(|one| one.server_cpus.or(one.server_rss).is_some());
+        self.runs.iter().any(seen)
+    }
+
     /// What the servers took, or why it is not known.
     pub(super) fn resources(&self) -> Markup {
-        let seen = |run: &Run<'_>| run.any(|one| one.server_cpus.or(one.server_rss).is_some());
         html! {
-            @if self.runs.iter().any(seen) {
+            @if self.sees_servers() {
                 div class="pair" { (self.processors()) (self.memory()) }
             } @else {
                 p class="empty" {

@@ -23,11 +23,17 @@ pub(super) fn draw(result: &ResultFile) -> Markup {
             @if !over_time.is_empty() {
                 div class="pair" { (over_time.throughput()) (over_time.latency()) }
             }
+            @if over_time.sees_servers() { (over_time.resources()) }
             @if result.parts.len() > MOST_TRACES {
                 p class="note" { "The charts show the first " (MOST_TRACES) " of " (result.parts.len()) " parts." }
             }
         }
     }
+}
+
+/// Whether the servers of parts are drawn with them.
+pub(super) fn sees_servers_of_parts(result: &ResultFile) -> bool {
+    OverTime::new(&Trace::of_parts(result)).sees_servers()
 }
 
 /// The most parts that are listed, above all scenarios there are.

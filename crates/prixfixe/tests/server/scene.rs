@@ -127,7 +127,7 @@ impl Events {
 pub(crate) struct SocketClient(pub(crate) BufReader<TcpStream>);
 
 impl SocketClient {
-    pub(crate) fn connect(address: std::net::SocketAddr) -> Self {
+    pub(crate) fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(WATCHDOG)).unwrap();
         Self(BufReader::new(stream))
