@@ -1,6 +1,6 @@
 //! Load for SMTP servers of any make, measured so that it tells the truth.
 //!
-//! - Messages start when the [schedule](schedule) says, and latency counts from there: a server
+//! - Messages start when the [schedule] says, and latency counts from there: a server
 //!   that stalls cannot hide it by holding the generator up.
 //! - Every message carries a [label] with its number and the hash of what follows, and a
 //!   [ledger] says how each was answered: what was lost, doubled or altered can be named.
