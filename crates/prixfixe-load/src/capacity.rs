@@ -232,6 +232,9 @@ mod tests {
         let answer = capacity(large, &burst()).unwrap();
         close(answer.processors, 8.0);
         close(answer.instances, 40.0);
+        // 3,000 × 110 ms = 330 connections, nine on each; 1.6 MiB for a connection.
+        let of_nine = (8.0 + 9.0 * 80.0 / 50.0) * 1_048_576.0;
+        close(answer.memory_per_instance, of_nine / 0.75);
         assert!(answer.warnings[0].contains("larger"), "{answer:?}");
         let small = Wish {
             size: 1024.0,
@@ -291,5 +294,34 @@ mod tests {
             assert!(refused.to_string().contains(reason), "{refused}");
         }
         assert_eq!(capacity(WISH, &[]), None);
+    }
+
+    #[test]
+    fn what_speaks_against_the_whole_speaks_against_its_parts() {
+        type Change = fn(&mut crate::result::ResultFile);
+        let changes: [(Change, &str); 4] = [
+            (|result| result.passed = false, "did not pass"),
+            (
+                |result| {
+                    if let Some(account) = result.whole.verification.as_mut() {
+                        account.lost.count = 1;
+                    }
+                },
+                "verification",
+            ),
+            (|result| result.whole.valid = false, "invalid"),
+            (|result| result.whole.failed = 1, "failed"),
+        ];
+        for (change, reason) in changes {
+            let mut result = made_up::burst();
+            assert!(!result.parts.is_empty());
+            change(&mut result);
+            let refused = samples(&KeptResult {
+                path: "burst.json".into(),
+                result,
+            });
+            let refused = refused.unwrap_err().to_string();
+            assert!(refused.contains(reason), "{refused}");
+        }
     }
 }

@@ -3,15 +3,17 @@
 //!
 //! With two files or more on each side the files are the samples, and the interval is Welch's for
 //! the ratio of their geometric means. With one file on a side nothing is known of how another run
-//! would have come out; the intervals of the timelines then say at least how much a run varies
-//! within itself, by a block bootstrap, since neighbours resemble each other.
+//! would have come out; the intervals of the timelines then say at least how much the rate varies
+//! within a run, by a block bootstrap, since neighbours resemble each other. They say nothing of a
+//! percentile: that of a whole run is not the mean of those of its intervals.
 
 mod confidence;
 mod difference;
 mod judgement;
+mod promise;
 
 use crate::figure::Figure;
-use crate::result::{Measurement, Point, ResultFile, Timeline};
+use crate::result::{Measurement, ResultFile, Timeline};
 use crate::result_folder::KeptResult;
 use crate::sheet::{Cell, Sheet};
 use confidence::Interval;
@@ -22,6 +24,9 @@ pub use judgement::Judgement;
 pub struct Comparison {
     /// The figures, those of the whole first.
     pub rows: Vec<Row>,
+    /// What the second side no longer does, a line each. Each is a regression: no threshold is for
+    /// them.
+    pub broken: Vec<String>,
     /// What else differs between the sides, a line each: it may be the reason.
     pub differences: Vec<String>,
     /// What to know of the figures, a line each.
@@ -92,8 +97,8 @@ pub fn compare(
         first.iter().chain(second).try_for_each(refuse_invalid)?;
     }
     let mut rows = Vec::new();
-    let names = one.result.parts.iter().map(|part| Some(&*part.name));
-    for part in std::iter::once(None).chain(names) {
+    let names = part_names(first);
+    for part in std::iter::once(None).chain(names.into_iter().map(Some)) {
         if let (Some(first), Some(second)) = (measured(first, part), measured(second, part)) {
             rows.extend(FIGURES.iter().filter_map(|name| {
                 let figure: Figure = name.parse().ok()?;
@@ -103,6 +108,7 @@ pub fn compare(
     }
     Ok(Comparison {
         rows,
+        broken: promise::broken(first, second),
         differences: difference::between(one, first.iter().skip(1).chain(second)),
         notes: notes(first, second),
     })
@@ -123,11 +129,10 @@ const FIGURES: [&str; 11] = [
 ];
 
 impl Comparison {
-    /// Whether a figure is worse by more than the threshold.
+    /// Whether a figure is worse by more than the threshold, or a promise is broken.
     pub fn has_regression(&self) -> bool {
-        self.rows
-            .iter()
-            .any(|row| row.judgement == Judgement::Regression)
+        let is_regression = |row: &Row| row.judgement == Judgement::Regression;
+        !self.broken.is_empty() || self.rows.iter().any(is_regression)
     }
 
     /// The figures as a table.
@@ -171,19 +176,32 @@ fn refuse_invalid(kept: &KeptResult) -> Result<(), CompareError> {
     })
 }
 
+/// The parts that any file of a side has, in order.
+fn part_names(side: &[KeptResult]) -> Vec<&str> {
+    let mut names = Vec::new();
+    for part in side.iter().flat_map(|kept| &kept.result.parts) {
+        if !names.contains(&&*part.name) {
+            names.push(&*part.name);
+        }
+    }
+    names
+}
+
 /// The same part of every file of a side, if all have it.
 fn measured<'a>(side: &'a [KeptResult], part: Option<&str>) -> Option<Vec<&'a Measurement>> {
     side.iter()
-        .map(|kept| match part {
-            None => Some(&kept.result.whole),
-            Some(name) => kept
-                .result
-                .parts
-                .iter()
-                .find(|part| part.name == name)
-                .map(|part| &part.measured),
-        })
+        .map(|kept| measured_in(&kept.result, part))
         .collect()
+}
+
+fn measured_in<'a>(result: &'a ResultFile, part: Option<&str>) -> Option<&'a Measurement> {
+    let Some(name) = part else {
+        return Some(&result.whole);
+    };
+    let mut parts = result.parts.iter();
+    parts
+        .find(|part| part.name == name)
+        .map(|part| &part.measured)
 }
 
 fn row(
@@ -207,14 +225,18 @@ fn row(
     let ratio = values
         .0
         .zip(values.1)
-        .filter(|(one, other)| *one > 0.0 && *other > 0.0)
+        // A rate may fall to nothing; a time or a memory of nothing was not measured.
+        .filter(|(one, other)| *one > 0.0 && (*other > 0.0 || figure.more_is_better()))
         .map(|(one, other)| other / one);
     let interval = match (first, second) {
-        ([one], [other]) => within_runs(&figure, &one.timeline, &other.timeline),
+        ([one], [other]) if figure.name() == "rate" => within_runs(&one.timeline, &other.timeline),
+        ([_], [_]) => None,
         _ => one
             .zip(other)
             .and_then(|(one, other)| confidence::of_means(&one, &other)),
-    };
+    }
+    // One that does not even hold what was measured is about something else.
+    .filter(|interval| ratio.is_some_and(|ratio| interval.holds(ratio)));
     let judgement = if figure.name() == "failed" {
         judgement::of_failures(first, second, threshold)
     } else if [first, second]
@@ -236,44 +258,29 @@ fn row(
     })
 }
 
-/// What the intervals of two single runs say of their ratio.
-fn within_runs(figure: &Figure, one: &Timeline, other: &Timeline) -> Option<Interval> {
-    let read: fn(&Timeline) -> Vec<f64> = match figure.name() {
-        "rate" => |timeline| {
-            full_intervals(timeline)
-                .map(|point| point.accepted as f64 / timeline.interval_s)
-                .collect()
-        },
-        "latency_ms.p50" => |timeline| percentiles(timeline, |point| point.p50_ms),
-        "latency_ms.p99" => |timeline| percentiles(timeline, |point| point.p99_ms),
-        _ => return None,
-    };
-    confidence::of_series(&read(one), &read(other))
-}
-
-fn percentiles(timeline: &Timeline, read: fn(&Point) -> f64) -> Vec<f64> {
-    full_intervals(timeline)
-        .filter(|point| point.accepted > 0)
-        .map(read)
-        .collect()
+/// What the intervals of two single runs say of the ratio of their rates. Those in which nothing
+/// was accepted count as any other.
+fn within_runs(one: &Timeline, other: &Timeline) -> Option<Interval> {
+    confidence::of_series(&rates(one), &rates(other))
 }
 
 /// Without the first and the last interval, in which the run began and ended somewhere.
-fn full_intervals(timeline: &Timeline) -> impl Iterator<Item = &Point> {
+fn rates(timeline: &Timeline) -> Vec<f64> {
     let points = &timeline.points;
-    points
-        .get(1..points.len().saturating_sub(1))
-        .unwrap_or_default()
+    let full = points.get(1..points.len().saturating_sub(1));
+    full.unwrap_or_default()
         .iter()
+        .map(|point| point.accepted as f64 / timeline.interval_s)
+        .collect()
 }
 
 fn notes(first: &[KeptResult], second: &[KeptResult]) -> Vec<String> {
     let mut notes = Vec::new();
     match (first.len(), second.len()) {
         (1, 1) => notes.push(
-            "One run on each side: the 95 % are about how each run varied within itself, not about \
-             how another run would come out. Several files on each side, as A1,A2,A3 B1,B2,B3, \
-             say that."
+            "One run on each side: the 95 % are about how the rate varied within each, not about \
+             how another run would come out, and of the other figures nothing is known. Several \
+             files on each side, as A1,A2,A3 B1,B2,B3, say that."
                 .to_owned(),
         ),
         (1, _) | (_, 1) => notes.push(
@@ -373,18 +380,66 @@ mod tests {
 
     #[test]
     fn a_run_that_varies_more_than_it_lost_may_be_chance() {
-        let halves = |high: u64, low: u64| {
-            move |number: usize| if number.is_multiple_of(20) { low } else { high }
-        };
-        let run = |rate: f64, low| {
+        // Ten intervals fast, ten slow; four of them are a second.
+        let run = |fast: u64, slow: u64| {
             burst(|run| {
-                run.timeline = made_up::timeline(60, halves(300, low));
-                run.rate = rate;
+                let accepted = |number: usize| {
+                    if (number / 10).is_multiple_of(2) {
+                        fast
+                    } else {
+                        slow
+                    }
+                };
+                run.timeline = made_up::timeline(60, accepted);
+                run.rate = 2.0 * (fast + slow) as f64;
             })
         };
-        let comparison = one_by_one(run(1000.0, 1), run(880.0, 250));
+        let comparison = one_by_one(run(400, 100), run(350, 90));
         assert_eq!(judgement(&comparison, "rate"), Judgement::MayBeChance);
         assert!(!comparison.has_regression());
+    }
+
+    #[test]
+    fn a_tail_that_grew_is_no_chance_however_uneven_the_run_was() {
+        // Two short stretches hold all of the tail.
+        let slow = burst(|run| {
+            run.timeline = made_up::timeline(80, |_| 250);
+            for point in run.timeline.points.iter_mut().skip(20).step_by(30) {
+                point.p99_ms = 1000.0;
+            }
+            run.latency_ms.p99 = 1000.0;
+        });
+        let quick = burst(|run| {
+            run.timeline = made_up::timeline(80, |_| 250);
+            run.latency_ms.p99 = 5.0;
+        });
+        let comparison = one_by_one(quick, slow);
+        let p99 = judgement(&comparison, "latency_ms.p99");
+        assert_eq!(p99, Judgement::Regression);
+    }
+
+    #[test]
+    fn an_interval_that_does_not_hold_the_ratio_excuses_nothing() {
+        // The timelines resemble each other, and the rates of the whole do not.
+        let (first, mut second) = (with_rate(1000, 8), with_rate(1000, 8));
+        second.result.whole.rate = 500.0;
+        let comparison = one_by_one(first, second);
+        assert_eq!(judgement(&comparison, "rate"), Judgement::Regression);
+        assert_eq!(comparison.rows[0].interval, None);
+    }
+
+    #[test]
+    fn a_server_that_stood_still_all_the_time_is_a_regression() {
+        let idle = burst(|run| {
+            run.rate = 0.0;
+            run.accepted = 0;
+            run.latency_ms = crate::result::Percentiles::default();
+            run.timeline = made_up::timeline(20, |_| 0);
+        });
+        let comparison = one_by_one(burst(|_| ()), idle);
+        assert_eq!(judgement(&comparison, "rate"), Judgement::Regression);
+        let cpu = judgement(&comparison, "server.cpu_s_per_1000");
+        assert_eq!(cpu, Judgement::TooLittleToTell);
     }
 
     #[test]

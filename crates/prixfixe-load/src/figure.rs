@@ -197,26 +197,25 @@ const PLAIN: [(&str, Read); 27] = [
     }),
     ("generator.cpu_s", |run| Some(run.generator.cpu_s)),
     ("generator.cpu_s_per_1000", |run| {
-        Some(run.generator.cpu_s_per_1000)
+        Some(run.generator.cpu_s_per_1000).filter(|_| run.accepted > 0)
     }),
     ("generator.busy", |run| Some(run.generator.busy)),
     ("server.cpu_s", |run| of_server(run, |server| server.cpu_s)),
     ("server.cpu_s_per_1000", |run| {
-        of_server(run, |server| server.cpu_s_per_1000)
+        of_server(run, |server| server.cpu_s_per_1000).filter(|_| run.accepted > 0)
     }),
     ("server.rss_before", |run| {
-        of_server(run, |server| server.rss_before as f64)
+        memory(run, |server| server.rss_before)
     }),
     ("server.rss_peak", |run| {
-        of_server(run, |server| server.rss_peak as f64)
+        memory(run, |server| server.rss_peak)
     }),
     ("server.rss_after", |run| {
-        of_server(run, |server| server.rss_after as f64)
+        memory(run, |server| server.rss_after)
     }),
     ("server.rss_growth", |run| {
-        of_server(run, |server| {
-            server.rss_after as f64 - server.rss_before as f64
-        })
+        let after = memory(run, |server| server.rss_after)?;
+        Some(after - memory(run, |server| server.rss_before)?)
     }),
     ("server.descriptors_peak", |run| {
         of_server(run, |server| server.descriptors_peak as f64)
@@ -246,6 +245,12 @@ const PLAIN: [(&str, Read); 27] = [
 
 fn of_server(run: &Measurement, read: fn(&Server) -> f64) -> Option<f64> {
     run.server.as_ref().map(read)
+}
+
+/// A process that runs has some: without any, the servers had not started yet or had ended.
+fn memory(run: &Measurement, read: fn(&Server) -> u64) -> Option<f64> {
+    let server = run.server.as_ref()?;
+    Some(read(server) as f64).filter(|octets| *octets > 0.0)
 }
 
 fn of_account(run: &Measurement, read: fn(&Verification) -> u64) -> Option<f64> {

@@ -103,7 +103,11 @@ impl Gates {
                     parts.insert(part, gates_of(&place, gates)?);
                 }
             }
-            let whole = gates_of(&scenario, table)?;
+            let whole = if table.is_empty() && !parts.is_empty() {
+                Vec::new()
+            } else {
+                gates_of(&scenario, table)?
+            };
             gates
                 .scenarios
                 .insert(scenario, ScenarioGates { whole, parts });
@@ -136,6 +140,12 @@ fn as_table(scenario: &str, key: &str, value: Value) -> Result<Table, GatesError
 fn gates_of(place: &str, table: Table) -> Result<Vec<Gate>, GatesError> {
     let mut leaves = Vec::new();
     flatten("", table, &mut leaves);
+    // Whatever is held against none meets them all.
+    if leaves.is_empty() {
+        return Err(GatesError::NoGate {
+            place: place.to_owned(),
+        });
+    }
     leaves
         .into_iter()
         .map(|(key, value)| Gate::parse(place, key, &value))
@@ -254,6 +264,12 @@ pub enum GatesError {
         /// Where.
         key: String,
     },
+    /// A table that asks for nothing.
+    #[error("[{place}] has no gate: put one in, or take the table out")]
+    NoGate {
+        /// The table.
+        place: String,
+    },
     /// No figure is called so.
     #[error("[{place}] {key}: there is no such gate; the nearest is {nearest}")]
     Unknown {
@@ -343,6 +359,21 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_table_without_a_gate_is_refused() {
+        for text in [
+            "[a]\n",
+            "[a]\n[a.part]\n",
+            "[a]\nfailed = 0\n[a.part.\"b\"]\n",
+            "[a.part.\"b\"]\n",
+            "[a.latency_ms]\n",
+        ] {
+            let error = Gates::parse(text).unwrap_err();
+            assert!(matches!(error, GatesError::NoGate { .. }), "{text}");
+        }
+        assert!(Gates::parse("[a.part.\"b\"]\nfailed = 0\n").is_ok());
     }
 
     #[test]

@@ -55,6 +55,8 @@ fn misspelt_gates_and_those_of_other_scenarios_are_misuse() {
     let fixture = fixture();
     let (_, words) = check(&fixture, "[burst]\nlatency_ms.p9_max = 1\n", &[], 2);
     assert!(words.contains("the nearest is latency_ms.p9"), "{words}");
+    let (_, words) = check(&fixture, "[burst]\n", &[], 2);
+    assert!(words.contains("[burst] has no gate"), "{words}");
     let (_, words) = check(&fixture, "[soak]\nfailed = 0\n", &[], 2);
     assert!(words.contains("soak"), "{words}");
     check(&fixture, "[soak]\nfailed = 0\n", &["--table", "soak"], 0);

@@ -26,6 +26,34 @@ fn a_regression_ends_with_1_and_is_named() {
 }
 
 #[test]
+fn what_is_no_longer_kept_is_a_regression_at_any_threshold() {
+    let fixture = Fixture::new();
+    fixture.keep("a.json", "burst", TIME, &json!({}));
+    fixture.verify("a.json");
+    for (changes, words) in [
+        (
+            json!({"/passed": false, "/faults": ["no"]}),
+            "did not pass (no)",
+        ),
+        (json!({"/accepted": 0}), "no message was accepted"),
+        (json!({"/rate": 0.0}), "B is worse"),
+        (json!({"/verification/lost/count": 1}), "1 messages lost"),
+    ] {
+        fixture.keep("b.json", "burst", TIME, &json!({}));
+        fixture.verify("b.json");
+        fixture.change("b.json", &changes);
+        let compare = ["results", "compare", "a", "b", "--threshold", "1000"];
+        let said = fixture.complaint(&compare, 1);
+        assert!(said.contains(words), "{said}");
+        let back = ["results", "compare", "b", "b"];
+        fixture.print(&back, 0);
+    }
+    fixture.keep("b.json", "burst", TIME, &json!({}));
+    let said = fixture.complaint(&["results", "compare", "a", "b"], 1);
+    assert!(said.contains("nothing was verified"), "{said}");
+}
+
+#[test]
 fn several_files_a_side_are_the_samples() {
     let fixture = Fixture::new();
     for (name, rate) in [("a1", 1000.0), ("a2", 1010.0), ("b1", 800.0), ("b2", 805.0)] {

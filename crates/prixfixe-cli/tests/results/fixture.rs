@@ -24,7 +24,15 @@ impl Fixture {
 
     /// Keeps a result of a scenario, with some fields changed.
     pub(crate) fn keep(&self, name: &str, scenario: &str, started_at: &str, changes: &Value) {
-        let mut value = result(scenario, started_at);
+        let value = result(scenario, started_at);
+        fs::write(self.path(name), value.to_string()).unwrap();
+        self.change(name, changes);
+    }
+
+    /// Changes fields of a kept result.
+    pub(crate) fn change(&self, name: &str, changes: &Value) {
+        let kept = fs::read(self.path(name)).unwrap();
+        let mut value: Value = serde_json::from_slice(&kept).unwrap();
         for (pointer, change) in changes.as_object().unwrap() {
             *value.pointer_mut(pointer).expect(pointer) = change.clone();
         }

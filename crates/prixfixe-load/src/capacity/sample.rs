@@ -2,7 +2,7 @@
 
 use crate::compare::is_scheduled;
 use crate::notation;
-use crate::result::Measurement;
+use crate::result::{Measurement, ResultFile};
 use crate::result_folder::KeptResult;
 
 /// What one run, or a part of one, says of one instance.
@@ -55,6 +55,9 @@ pub fn samples(kept: &KeptResult) -> Result<Vec<Sample>, Refused> {
         file: format!("{}{part}", kept.name()),
         reason,
     };
+    if let Some(reason) = reason_against_whole(result) {
+        return Err(refuse("", reason));
+    }
     let sample = |part: &str, run: &Measurement| {
         reason_against(run).map_or(Ok(()), |reason| Err(refuse(part, reason)))?;
         // Checked just now.
@@ -98,7 +101,28 @@ pub fn samples(kept: &KeptResult) -> Result<Vec<Sample>, Refused> {
         .collect()
 }
 
+/// What the whole says counts for each of its parts: a verification is often of all of them.
+fn reason_against_whole(result: &ResultFile) -> Option<String> {
+    if !result.passed {
+        return Some(format!("it did not pass ({})", result.faults.join("; ")));
+    }
+    reason_to_doubt(&result.whole)
+}
+
 fn reason_against(run: &Measurement) -> Option<String> {
+    if let Some(reason) = reason_to_doubt(run) {
+        return Some(reason);
+    }
+    if run.accepted == 0 || run.octets == 0 || run.rate <= 0.0 {
+        return Some("no message was accepted".to_owned());
+    }
+    if run.server.as_ref().is_none_or(|server| server.cpu_s <= 0.0) {
+        return Some("what the server took was not seen".to_owned());
+    }
+    None
+}
+
+fn reason_to_doubt(run: &Measurement) -> Option<String> {
     if !run.valid {
         let because = run.invalid_because.join("; ");
         return Some(format!("it is invalid ({because})"));
@@ -113,12 +137,6 @@ fn reason_against(run: &Measurement) -> Option<String> {
         .is_some_and(|account| !account.holds())
     {
         return Some("its verification does not hold".to_owned());
-    }
-    if run.accepted == 0 || run.octets == 0 || run.rate <= 0.0 {
-        return Some("no message was accepted".to_owned());
-    }
-    if run.server.as_ref().is_none_or(|server| server.cpu_s <= 0.0) {
-        return Some("what the server took was not seen".to_owned());
     }
     None
 }
@@ -141,8 +159,8 @@ pub(super) struct AtSize {
 /// Sizes within a twentieth of each other are the same: headers differ a little.
 const SAME_SIZE: f64 = 1.05;
 
-/// Between two measured sizes, costs lie on a line. Above the largest they grow in proportion to
-/// the size, and below the smallest they stay: both are dearer than what is to be expected.
+/// Between two measured sizes, costs lie on a line. Above the largest they, and the memory that a
+/// connection takes, grow in proportion to the size, and below the smallest they stay: both are dearer than what is to be expected.
 pub(super) fn at_size(samples: &[Sample], size: f64) -> Option<AtSize> {
     let is_same = |sample: &&Sample| {
         let ratio = sample.size / size;
@@ -161,6 +179,7 @@ pub(super) fn at_size(samples: &[Sample], size: f64) -> Option<AtSize> {
             known.rate /= factor;
             known.cpu_s *= factor;
             known.time_s *= factor;
+            known.rss_peak = known.rss_before + (known.rss_peak - known.rss_before) * factor;
             known.warnings.insert(0, beyond("larger", size, below));
             Some(known)
         }
@@ -175,8 +194,10 @@ pub(super) fn at_size(samples: &[Sample], size: f64) -> Option<AtSize> {
 
 fn beyond(how: &str, size: f64, sample: &Sample) -> String {
     let rule = match how {
-        "larger" => "costs are taken to grow in proportion, which is more than to be expected",
-        _ => "costs are taken to be the same, which is more than to be expected",
+        "larger" => {
+            "costs and memory of connections are taken to grow in proportion, which is more than to be expected"
+        }
+        _ => "costs and memory are taken to be the same, which is more than to be expected",
     };
     format!(
         "{} is {how} than any measured message ({} in {}): {rule}",

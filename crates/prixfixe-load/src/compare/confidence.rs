@@ -10,6 +10,12 @@ pub(super) struct Interval {
     pub(super) high: f64,
 }
 
+impl Interval {
+    pub(super) fn holds(self, ratio: f64) -> bool {
+        self.low <= ratio && ratio <= self.high
+    }
+}
+
 /// The geometric mean, in which ratios are at home; the mean where a value is zero.
 pub(super) fn typical(values: &[f64]) -> f64 {
     match logarithms(values) {

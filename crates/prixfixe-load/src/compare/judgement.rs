@@ -45,7 +45,7 @@ pub(super) fn of_ratio(
     let worsening = if more_is_better { 1.0 / ratio } else { ratio };
     let limit = 1.0 + threshold;
     let is_beyond = worsening > limit || worsening < 1.0 / limit;
-    let is_chance = interval.is_some_and(|interval| interval.low <= 1.0 && 1.0 <= interval.high);
+    let is_chance = interval.is_some_and(|interval| interval.holds(1.0));
     match (is_beyond, is_chance) {
         (false, _) => Judgement::Same,
         (true, true) => Judgement::MayBeChance,

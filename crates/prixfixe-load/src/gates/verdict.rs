@@ -150,7 +150,7 @@ impl Case<'_> {
     }
 
     fn disk_is_void(self) -> bool {
-        self.result.disk_probe.is_some_and(|probe| probe.void)
+        disk_is_void(self.result)
     }
 
     fn ratio(
@@ -176,9 +176,15 @@ impl Case<'_> {
                 apart.as_secs() / 60
             ));
         }
-        let other = part
-            .and_then(|name| measured_part(reference, name))
-            .unwrap_or(&reference.whole);
+        // Both may have been held up by it, and nobody knows which of them more.
+        let depends_on_disk = figure.is_latency() || figure.name() == "rate";
+        if depends_on_disk && (self.disk_is_void() || disk_is_void(reference)) {
+            return Err("the disk alone was too slow beside one of them".to_owned());
+        }
+        let other = match part {
+            Some(name) => measured_part(reference, name).ok_or("the reference has no such part")?,
+            None => &reference.whole,
+        };
         if !other.valid {
             return Err("the reference is invalid".to_owned());
         }
@@ -191,6 +197,10 @@ impl Case<'_> {
             .ok_or_else(|| format!("the reference has no {figure}"))?;
         Ok(value / base)
     }
+}
+
+fn disk_is_void(result: &ResultFile) -> bool {
+    result.disk_probe.is_some_and(|probe| probe.void)
 }
 
 fn bound(demand: &Demand) -> Cell {
@@ -295,6 +305,53 @@ mod tests {
         assert_eq!(missed, [(false, String::new())]);
         assert!(met("latency_ms.p99_max = 1e9", &result));
         assert!(met("failed = 0", &result));
+    }
+
+    #[test]
+    fn a_server_that_died_has_not_kept_its_memory() {
+        let mut result = made_up::burst();
+        assert!(met("server.rss_growth_max = \"8MiB\"", &result));
+        result.whole.server.as_mut().unwrap().rss_after = 0;
+        for gate in [
+            "server.rss_growth_max = \"8MiB\"",
+            "server.rss_after_max = \"1GiB\"",
+        ] {
+            let verdicts = verdicts(gate, &result, None);
+            assert!(!verdicts[0].0 && verdicts[0].1.contains("has no server.rss"));
+        }
+        result.whole.accepted = 0;
+        result.whole.server.as_mut().unwrap().cpu_s_per_1000 = 0.0;
+        assert!(!met("server.cpu_s_per_1000_max = 1", &result));
+    }
+
+    #[test]
+    fn a_ratio_beside_a_disk_that_is_too_slow_is_missed() {
+        let mut slow = made_up::burst();
+        slow.disk_probe = Some(DiskProbe {
+            void: true,
+            ..DiskProbe::default()
+        });
+        let sound = made_up::burst();
+        for gate in ["latency_ms.p99_ratio_max = 2", "rate_ratio_min = 0.5"] {
+            assert!(verdicts(gate, &sound, Some(&sound))[0].0);
+            for (result, reference) in [(&slow, &sound), (&sound, &slow)] {
+                let verdicts = verdicts(gate, result, Some(reference));
+                assert!(!verdicts[0].0 && verdicts[0].1.contains("disk"), "{gate}");
+            }
+        }
+        let cpu = "server.cpu_s_per_1000_ratio_max = 2";
+        assert!(verdicts(cpu, &slow, Some(&sound))[0].0);
+    }
+
+    #[test]
+    fn a_part_is_never_divided_by_the_whole_of_the_reference() {
+        let result = made_up::burst();
+        let gate = "[burst.part.\"1 server\"]\nrate_ratio_min = 0.5";
+        assert!(verdicts(gate, &result, Some(&result))[0].0);
+        let mut reference = result.clone();
+        reference.parts.clear();
+        let verdicts = verdicts(gate, &result, Some(&reference));
+        assert!(!verdicts[0].0 && verdicts[0].1.contains("no such part"));
     }
 
     #[test]
