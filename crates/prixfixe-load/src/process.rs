@@ -1,11 +1,14 @@
 //! What the kernel knows of processes of this machine, from `/proc`.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::time::Duration;
 
 /// A process, told from a later one with the same number by when it started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
 pub struct ProcessId {
     /// Its number.
     pub pid: u32,
@@ -42,36 +45,25 @@ pub struct Usage {
 impl Usage {
     /// Of one process.
     pub fn of(pid: u32) -> io::Result<Self> {
+        Self::read(pid).map(|(_, usage)| usage)
+    }
+
+    fn read(pid: u32) -> io::Result<(ProcessId, Self)> {
         let stat = Stat::read(pid)?;
+        let process = ProcessId {
+            pid,
+            started: stat.started,
+        };
         let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
         // Of another user's process they cannot be seen, and all else can.
         let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
-        Ok(Self {
+        let usage = Self {
             cpu: stat.cpu,
             rss: kibibytes(&status, "VmRSS:") << 10,
             private: kibibytes(&status, "RssAnon:") << 10,
             descriptors: descriptors as u64,
-        })
-    }
-
-    /// Of a process and all that descend from it.
-    pub fn of_family(pid: u32) -> io::Result<Family> {
-        let mut family = Family {
-            processes: 1,
-            usage: Self::of(pid)?,
         };
-        let mut unseen = children(pid);
-        while let Some(child) = unseen.pop() {
-            if family.processes == Family::MOST_PROCESSES {
-                break;
-            }
-            // It may have ended since.
-            let Ok(usage) = Self::of(child) else { continue };
-            family.processes += 1;
-            family.usage = family.usage.with(usage);
-            unseen.extend(children(child));
-        }
-        Ok(family)
+        Ok((process, usage))
     }
 
     /// Both together.
@@ -86,16 +78,65 @@ impl Usage {
     }
 }
 
-/// A process and all that descend from it, as one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// A process and all that descend from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Family {
-    /// How many they are.
-    pub processes: usize,
-    /// What they take together.
-    pub usage: Usage,
+    root: ProcessId,
+    members: BTreeMap<ProcessId, Usage>,
 }
 
 impl Family {
+    /// Those of these processes that still run. One that is named twice, or that descends from
+    /// another, is counted once: with the eldest.
+    pub fn of_all(processes: &[ProcessId]) -> Vec<Self> {
+        let roots: BTreeSet<ProcessId> = processes.iter().copied().collect();
+        let families: Vec<Self> = roots.into_iter().filter_map(Self::of).collect();
+        let is_within = |root| {
+            let mut others = families.iter().filter(|family| family.root != root);
+            others.any(|family| family.members.contains_key(&root))
+        };
+        let eldest = families.iter().filter(|family| !is_within(family.root));
+        eldest.cloned().collect()
+    }
+
+    /// `None` if the process has ended, even if its number is another's now.
+    fn of(root: ProcessId) -> Option<Self> {
+        let (process, usage) = Usage::read(root.pid).ok()?;
+        if process != root {
+            return None;
+        }
+        let mut members = BTreeMap::from([(root, usage)]);
+        let mut unseen = children(root.pid);
+        while let Some(child) = unseen.pop() {
+            if members.len() == Self::MOST_PROCESSES {
+                break;
+            }
+            // It may have ended since.
+            let Ok((process, usage)) = Usage::read(child) else {
+                continue;
+            };
+            members.insert(process, usage);
+            unseen.extend(children(child));
+        }
+        Some(Self { root, members })
+    }
+
+    /// The process that the others descend from.
+    pub fn root(&self) -> ProcessId {
+        self.root
+    }
+
+    /// How many they are.
+    pub fn processes(&self) -> usize {
+        self.members.len()
+    }
+
+    /// What they take together.
+    pub fn usage(&self) -> Usage {
+        let members = self.members.values();
+        members.fold(Usage::default(), |sum, usage| sum.with(*usage))
+    }
+
     /// Processes of a family that are looked at: a server with more is measured in part.
     pub const MOST_PROCESSES: usize = 4096;
 }
@@ -179,6 +220,7 @@ mod tests {
             ..now
         };
         assert!(!earlier.is_alive());
+        assert_eq!(Family::of_all(&[earlier]), []);
     }
 
     #[test]
@@ -190,12 +232,21 @@ mod tests {
             .unwrap();
         let alone = Usage::of(child.id()).unwrap();
         let id = ProcessId::of(child.id()).unwrap();
-        let family = Usage::of_family(std::process::id()).unwrap();
-        assert!(family.processes >= 2);
-        assert!(family.usage.rss >= alone.rss);
+        let this = ProcessId::of(std::process::id()).unwrap();
+        let families = Family::of_all(&[this]);
+        assert!(families[0].members.contains_key(&id));
+        assert!(families[0].processes() >= 2);
+        assert!(families[0].usage().rss >= alone.rss);
+        // Named twice, and with its child, in either order.
+        for processes in [[this, this, id], [id, this, id]] {
+            let families = Family::of_all(&processes);
+            assert_eq!(families.len(), 1, "{families:?}");
+            assert_eq!(families[0].root(), this);
+        }
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(!id.is_alive());
+        assert_eq!(Family::of_all(&[id]), []);
     }
 
     #[test]

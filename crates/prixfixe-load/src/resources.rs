@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::process::{Family, Usage};
+use crate::process::{Family, ProcessId, Usage};
 use crate::result::{Measurement, Server};
 
 /// Looks at processes and their descendants five times a second, from when it is started.
@@ -17,16 +17,17 @@ pub struct ResourceWatch {
 
 #[derive(Debug)]
 struct Shared {
-    pids: Mutex<Vec<u32>>,
+    processes: Mutex<Vec<ProcessId>>,
     is_over: Mutex<bool>,
     over: Condvar,
 }
 
 impl ResourceWatch {
-    /// Begins to look.
+    /// Begins to look at the processes that have these numbers now.
     pub fn start(pids: Vec<u32>) -> Self {
+        let processes = pids.into_iter().filter_map(|pid| ProcessId::of(pid).ok());
         let shared = Arc::new(Shared {
-            pids: Mutex::new(pids),
+            processes: Mutex::new(processes.collect()),
             is_over: Mutex::new(false),
             over: Condvar::new(),
         });
@@ -53,10 +54,15 @@ impl ResourceWatch {
 
     /// Looks at one more process: a server that was started anew.
     pub fn add(&self, pid: u32) {
-        let mut pids = self.shared.pids.lock();
-        pids.as_mut()
+        // One that has ended already takes nothing.
+        let Ok(process) = ProcessId::of(pid) else {
+            return;
+        };
+        let mut processes = self.shared.processes.lock();
+        processes
+            .as_mut()
             .unwrap_or_else(|poisoned| poisoned.get_mut())
-            .push(pid);
+            .push(process);
     }
 
     /// Ends looking, after a last look.
@@ -101,10 +107,10 @@ impl Shared {
 pub struct Resources {
     samples: Vec<Sample>,
     period: Duration,
-    /// The processor time of each process as it was seen last: it counts also when it has ended.
-    cpu: BTreeMap<u32, Duration>,
+    /// The processor time of each family as it was seen last: it counts also when it has ended.
+    cpu: BTreeMap<ProcessId, Duration>,
     /// The same when it was seen first.
-    cpu_at_first: BTreeMap<u32, Duration>,
+    cpu_at_first: BTreeMap<ProcessId, Duration>,
 }
 
 impl Default for Resources {
@@ -148,21 +154,17 @@ impl Resources {
     }
 
     fn look(&mut self, shared: &Shared) {
-        let pids = shared.pids.lock().unwrap_or_else(PoisonError::into_inner);
-        let pids = pids.clone();
-        let mut all = Family::default();
-        for pid in pids {
-            // One that has ended takes nothing any more.
-            let Ok(family) = Usage::of_family(pid) else {
-                continue;
-            };
-            let cpu = family.usage.cpu;
-            self.cpu_at_first.entry(pid).or_insert(cpu);
-            let last = self.cpu.entry(pid).or_insert(cpu);
+        let watched = shared.processes.lock();
+        let watched = watched.unwrap_or_else(PoisonError::into_inner).clone();
+        let (mut processes, mut all) = (0, Usage::default());
+        for family in Family::of_all(&watched) {
+            let usage = family.usage();
+            self.cpu_at_first.entry(family.root()).or_insert(usage.cpu);
+            let last = self.cpu.entry(family.root()).or_insert(usage.cpu);
             // A child that ended without being waited for takes its time along.
-            *last = cpu.max(*last);
-            all.processes += family.processes;
-            all.usage = all.usage.with(family.usage);
+            *last = usage.cpu.max(*last);
+            processes += family.processes();
+            all = all.with(usage);
         }
         let total: Duration = self.cpu.values().sum();
         let at_first: Duration = self.cpu_at_first.values().sum();
@@ -177,10 +179,10 @@ impl Resources {
         self.samples.push(Sample {
             at: Instant::now(),
             cpu: total.saturating_sub(at_first),
-            rss: all.usage.rss,
-            private: all.usage.private,
-            descriptors: all.usage.descriptors,
-            processes: all.processes,
+            rss: all.rss,
+            private: all.private,
+            descriptors: all.descriptors,
+            processes,
         });
     }
 
@@ -247,6 +249,9 @@ impl Resources {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
     use super::*;
     use crate::result::{Point, Timeline};
 
@@ -279,6 +284,36 @@ mod tests {
         let points = &measured.timeline.points;
         assert!(points.iter().all(|point| point.server_rss.is_some()));
         assert!(points.iter().any(|point| point.server_cpus > Some(0.0)));
+    }
+
+    #[test]
+    fn a_process_that_is_named_twice_or_with_its_child_counts_once() {
+        // A shell with a child that says its number and lives as long as its input.
+        let mut parent = Command::new("sh")
+            .args(["-c", "sh -c 'echo $$; exec cat'; :"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut output = BufReader::new(parent.stdout.take().unwrap());
+        output.read_line(&mut line).unwrap();
+        let (parent_pid, child_pid) = (parent.id(), line.trim().parse().unwrap());
+        for (pids, processes) in [
+            (vec![child_pid], 1),
+            (vec![child_pid, child_pid], 1),
+            (vec![parent_pid, parent_pid], 2),
+            (vec![parent_pid, child_pid], 2),
+            (vec![child_pid, parent_pid, child_pid], 2),
+        ] {
+            let watch = ResourceWatch::start(pids.clone());
+            watch.add(pids[0]);
+            for sample in watch.finish().samples() {
+                assert_eq!(sample.processes, processes, "{pids:?}");
+            }
+        }
+        drop(parent.stdin.take());
+        parent.wait().unwrap();
     }
 
     #[test]
