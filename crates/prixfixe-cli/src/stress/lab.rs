@@ -150,7 +150,6 @@ impl Lab {
     }
 
     /// The folder of this run, for files that go with it.
-    #[allow(dead_code, reason = "for scenarios with crashes, which come next")]
     pub(super) fn folder(&self) -> &std::path::Path {
         self.folder.path()
     }

@@ -150,7 +150,6 @@ impl Server {
     }
 
     /// Starts it again on the same folder and the same first address, ending it before if it runs.
-    #[allow(dead_code, reason = "for scenarios with crashes, which come next")]
     pub(super) fn restart(&mut self) -> Result<(), ServerError> {
         self.kill();
         if let Some(address) = self.addresses.first() {

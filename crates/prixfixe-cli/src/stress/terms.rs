@@ -10,11 +10,13 @@ mod timeouts;
 mod verifying;
 
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use prixfixe_load::ledger::LedgerReader;
 use prixfixe_load::plan::{Dialogue, Login, Plan, Timeouts, Tls};
+use prixfixe_load::result::ResultFile;
 use prixfixe_load::schedule::Schedule;
 
 use super::lab_folder::LabFolder;
@@ -87,6 +89,10 @@ impl Misuse {
 impl TermsFlags {
     /// The terms, if they can be met.
     pub(super) fn into_terms(self, place: Place) -> Result<Terms, Misuse> {
+        check_files(
+            self.keeping.output.as_deref(),
+            self.verifying.ledger.as_deref(),
+        )?;
         let tls = self.encryption.tls()?;
         let login = self.login.login()?;
         let verify = self.verifying.verify(&place)?;
@@ -114,6 +120,44 @@ impl TermsFlags {
             lab: self.keeping.lab,
             sets: self.keeping.sets,
         })
+    }
+}
+
+/// Files that are written at the end are looked at before the run: nothing else is replaced, and a
+/// folder that is not there costs no result.
+fn check_files(output: Option<&Path>, ledger: Option<&Path>) -> Result<(), Misuse> {
+    if let (Some(output), Some(ledger)) = (output, ledger)
+        && output == ledger
+    {
+        return Misuse::because("--output and --ledger name the same file");
+    }
+    if let Some(output) = output {
+        check_folder("--output", output)?;
+        if output.exists() && ResultFile::read(output).is_err() {
+            return Misuse::because(format!(
+                "--output: {} is there and is no result; choose another name, or remove it",
+                output.display()
+            ));
+        }
+    }
+    if let Some(ledger) = ledger {
+        check_folder("--ledger", ledger)?;
+        if ledger.exists() && LedgerReader::open(ledger).is_err() {
+            return Misuse::because(format!(
+                "--ledger: {} is there and is no ledger; choose another name, or remove it",
+                ledger.display()
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_folder(flag: &str, file: &Path) -> Result<(), Misuse> {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Misuse::because(format!("{flag}: there is no folder {}", folder.display()))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -244,3 +244,33 @@ fn flags_that_make_no_sense_together_end_with_2() {
     }
     assert!(lab.results().is_empty());
 }
+
+#[test]
+fn files_that_are_no_results_and_folders_that_are_not_there_are_noticed_before_anything_is_sent() {
+    let lab = Lab::new();
+    let notes = lab.path().join("notes.txt");
+    std::fs::write(&notes, "mine").unwrap();
+    let notes = notes.to_str().unwrap();
+    for (flags, words) in [
+        (&["quick", "--output", notes][..], "is no result"),
+        (&["quick", "--ledger", notes], "is no ledger"),
+        (
+            &["quick", "--output", "a", "--ledger", "a"],
+            "the same file",
+        ),
+        (
+            &["quick", "--output", "nowhere/a.json"],
+            "there is no folder",
+        ),
+        (
+            &["all", "--", "--output", "a.json"],
+            "each scenario would replace it",
+        ),
+    ] {
+        let (code, said) = lab.run(flags);
+        assert_eq!(code, Some(2), "{flags:?}: {said}");
+        assert!(said.contains(words), "{flags:?}: {said}");
+    }
+    assert_eq!(std::fs::read_to_string(notes).unwrap(), "mine");
+    assert!(lab.results().is_empty());
+}

@@ -1,8 +1,9 @@
 //! Targets that cannot be measured: what is wrong is said in words, before anything is sent.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
+use std::time::Duration;
 
 use crate::lab::Lab;
 use crate::server_process::Server;
@@ -93,6 +94,103 @@ fn encryption_that_is_not_offered() {
         &["--tls", "starttls"],
         "does not announce STARTTLS",
     );
+}
+
+#[test]
+fn a_greeting_that_never_ends_is_given_up_at_its_time_out() {
+    let dripping = speaker(|stream| {
+        loop {
+            stream.write_all(b"2")?;
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let target = dripping.to_string();
+    refused(&target, &["--timeout", "banner=500ms"], "no SMTP server");
+}
+
+#[test]
+fn a_server_that_steers_terminals_is_quoted_without_that() {
+    let coloured = speaker(|stream| {
+        stream.write_all(b"220 here\r\n")?;
+        answer_lines(stream, |line| {
+            if line.starts_with("MAIL") {
+                "550 \x1b[2Jno\r\n"
+            } else {
+                "250 ok\r\n"
+            }
+        })
+    });
+    let lab = Lab::new();
+    let target = coloured.to_string();
+    let (code, said) = lab.run(&[
+        "run",
+        "--messages",
+        "2",
+        "--workers",
+        "1",
+        "--target",
+        &target,
+    ]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(
+        said.contains("550 ?[2Jno") && !said.contains('\x1b'),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_schedule_that_was_not_kept_is_no_success() {
+    let slow = speaker(|stream| {
+        stream.write_all(b"220 here\r\n")?;
+        answer_lines(stream, |line| match line {
+            "DATA" => "354 go\r\n",
+            "." => {
+                thread::sleep(Duration::from_millis(700));
+                "250 ok\r\n"
+            }
+            _ => "250 ok\r\n",
+        })
+    });
+    let lab = Lab::new();
+    let target = slow.to_string();
+    let load = [
+        "run",
+        "--mode",
+        "sustained",
+        "--rate",
+        "20",
+        "--duration",
+        "1s",
+        "--workers",
+        "1",
+        "--timeout",
+        "grace=1s",
+        "--target",
+        &target,
+    ];
+    let (code, said) = lab.run(&load);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("messages were never begun"), "{said}");
+}
+
+/// Answers each line of a client, those of a body but the last not.
+fn answer_lines(
+    stream: &mut std::net::TcpStream,
+    answer: impl Fn(&str) -> &'static str,
+) -> std::io::Result<()> {
+    let lines = BufReader::new(stream.try_clone()?).lines();
+    let mut in_body = false;
+    for line in lines {
+        let line = line?;
+        let line = line.trim_end();
+        if in_body && line != "." {
+            continue;
+        }
+        let reply = answer(line);
+        in_body = reply.starts_with('3');
+        stream.write_all(reply.as_bytes())?;
+    }
+    Ok(())
 }
 
 /// A listener that does this with everybody, and then hangs up.

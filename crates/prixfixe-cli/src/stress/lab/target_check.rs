@@ -3,11 +3,11 @@
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use prixfixe_load::client::{Connector, Course};
 use prixfixe_load::failure::{Failure, FailureKind};
-use prixfixe_load::plan::{Plan, Tls};
+use prixfixe_load::plan::{Plan, Timeouts, Tls};
 use tokio::runtime;
 
 use super::LabError;
@@ -29,7 +29,7 @@ pub(super) fn check(plan: &Plan, target: &str) -> Result<String, LabError> {
     let banner = match plan.tls {
         // A server waits to be spoken to in TLS.
         Tls::Implicit(_) => String::new(),
-        Tls::None | Tls::StartTls(_) => greeting(target, plan.timeouts.connect).map_err(wrong)?,
+        Tls::None | Tls::StartTls(_) => greeting(target, &plan.timeouts).map_err(wrong)?,
     };
     let plan = Plan {
         targets: vec![target.to_owned()],
@@ -49,32 +49,38 @@ pub(super) fn check(plan: &Plan, target: &str) -> Result<String, LabError> {
 }
 
 /// The greeting's first line, or what stands there instead.
-fn greeting(target: &str, patience: Duration) -> Result<String, String> {
+fn greeting(target: &str, timeouts: &Timeouts) -> Result<String, String> {
     let mut addresses = target
         .to_socket_addrs()
         .map_err(|error| format!("its host has no address: {error}"))?;
     let mut stream = addresses
         .next()
         .ok_or_else(|| "its host has no address".to_owned())
-        .and_then(|first| connect(&first, addresses, patience))?;
-    let mut answer = read_line(&mut stream, GREETING)
+        .and_then(|first| connect(&first, addresses, timeouts.connect))?;
+    let now = Instant::now();
+    let deadline = now + timeouts.banner;
+    let mut answer = read_line(&mut stream, deadline.min(now + SILENCE))
         .map_err(|error| format!("it hung up instead of a greeting: {error}"))?;
     if answer.is_empty() {
-        // It may be one that waits to be spoken to: what does it say to a line?
+        // It may be slow, or wait to be spoken to: what does it say to a line?
         let asked = stream
             .write_all(b"EHLO load.example\r\n\r\n")
-            .and_then(|()| read_line(&mut stream, GREETING));
+            .and_then(|()| read_line(&mut stream, deadline.max(Instant::now() + ANSWER)));
         answer = asked.unwrap_or_default();
-        return Err(match answer.as_slice() {
+        match answer.as_slice() {
             [TLS_ALERT, ..] => {
-                "it waits for TLS from the first octet on; use --tls implicit".to_owned()
+                return Err(
+                    "it waits for TLS from the first octet on; use --tls implicit".to_owned(),
+                );
             }
-            [] => format!(
-                "it accepts connections and says nothing within {} s: an SMTP server greets (if it speaks TLS from the first octet on, use --tls implicit)",
-                2 * GREETING.as_secs()
-            ),
-            other => format!("this is no SMTP server: it says {:?}", shown(other)),
-        });
+            [] => {
+                return Err(format!(
+                    "it accepts connections and says nothing within {} s: an SMTP server greets (if it speaks TLS from the first octet on, use --tls implicit)",
+                    now.elapsed().as_secs()
+                ));
+            }
+            _ => {}
+        }
     }
     let text = shown(&answer);
     match text.get(..3) {
@@ -90,9 +96,11 @@ fn greeting(target: &str, patience: Duration) -> Result<String, String> {
     }
 }
 
-/// How long a greeting is waited for. Servers that let clients wait before they greet, as a measure
-/// against bad ones, do so for less.
-const GREETING: Duration = Duration::from_secs(8);
+/// After which silence a server is spoken to. Those that let clients wait before they greet, as a
+/// measure against bad ones, do so for less.
+const SILENCE: Duration = Duration::from_secs(8);
+/// How long an answer to that is waited for at least.
+const ANSWER: Duration = Duration::from_secs(2);
 /// The first octet of an alert, with which TLS answers what is none.
 const TLS_ALERT: u8 = 0x15;
 /// Octets of a greeting: two long lines.
@@ -122,17 +130,22 @@ fn connect(
     Err(last)
 }
 
-/// What comes until the end of a line; nothing if nothing does in time.
-fn read_line(stream: &mut TcpStream, patience: Duration) -> io::Result<Vec<u8>> {
-    stream.set_read_timeout(Some(patience))?;
+/// What comes until the end of a line or the deadline.
+fn read_line(stream: &mut TcpStream, deadline: Instant) -> io::Result<Vec<u8>> {
     let mut answer = Vec::new();
     let mut octets = [0; MOST_ANSWER];
     while !answer.contains(&b'\n') && answer.len() < MOST_ANSWER {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        stream.set_read_timeout(Some(left))?;
         match stream.read(&mut octets) {
             Ok(0) if answer.is_empty() => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(0) => break,
             Ok(count) => answer.extend_from_slice(&octets[..count]),
-            Err(error) if is_late(&error) => break,
+            // The deadline tells whether there is time left.
+            Err(error) if is_late(&error) => {}
             Err(error) => return Err(error),
         }
         if answer.first() == Some(&TLS_ALERT) {
@@ -145,7 +158,7 @@ fn read_line(stream: &mut TcpStream, patience: Duration) -> io::Result<Vec<u8>> 
 fn is_late(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
     )
 }
 
