@@ -144,9 +144,10 @@ fn figures_of(part: &str, run: &Measurement) -> Sheet {
     facts.push(fact(
         "generator",
         format!(
-            "{} threads, {} busy, {} CPU s, {} per 1,000 messages; lag p99 {} ms, max {} ms",
+            "{} threads, {} busy, {} kept from the processors, {} CPU s, {} per 1,000 messages; lag p99 {} ms, max {} ms",
             generator.threads,
             notation::percent(generator.busy),
+            notation::percent(generator.starved),
             notation::number(generator.cpu_s),
             notation::number(generator.cpu_s_per_1000),
             notation::number(generator.lag_ms.p99),

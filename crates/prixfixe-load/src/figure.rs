@@ -178,10 +178,11 @@ const PERCENTILES: [(&str, ReadTimes); 9] = [
 
 type Read = fn(&Measurement) -> Option<f64>;
 
-const PLAIN: [(&str, Read); 27] = [
+const PLAIN: [(&str, Read); 29] = [
     ("duration_s", |run| Some(run.duration_s)),
     ("rate", |run| Some(run.rate)),
     ("sent", |run| Some(run.sent as f64)),
+    ("overdue", |run| Some(run.overdue as f64)),
     ("accepted", |run| Some(run.accepted as f64)),
     ("failed", |run| Some(run.failed as f64)),
     ("octets", |run| Some(run.octets as f64)),
@@ -200,6 +201,7 @@ const PLAIN: [(&str, Read); 27] = [
         Some(run.generator.cpu_s_per_1000).filter(|_| run.accepted > 0)
     }),
     ("generator.busy", |run| Some(run.generator.busy)),
+    ("generator.starved", |run| Some(run.generator.starved)),
     ("server.cpu_s", |run| of_server(run, |server| server.cpu_s)),
     ("server.cpu_s_per_1000", |run| {
         of_server(run, |server| server.cpu_s_per_1000).filter(|_| run.accepted > 0)

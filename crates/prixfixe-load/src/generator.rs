@@ -40,6 +40,9 @@ pub enum PlanError {
     /// A rate that is no number, below 0, or above what any generator reaches.
     #[error("a rate lies between 0 and {most} per second, not at {0}", most = Timetable::MOST_RATE)]
     Rate(f64),
+    /// A timetable that no clock of a run reaches.
+    #[error("a run lasts {} days at most", Timetable::MOST_LASTS.as_secs() / 86_400)]
+    Lasts,
     /// Numbers that fit no label.
     #[error("messages have numbers up to {}", Label::MOST_NUMBER)]
     Numbers,
@@ -66,7 +69,7 @@ const TICK: Duration = Duration::from_millis(100);
 /// its own.
 ///
 /// A run that is stopped, or whose ledger meets a full disk, gives what was recorded until then; the
-/// second is marked as invalid.
+/// second is marked as invalid, and [`Recording::broken_off_by`] says why.
 pub fn run(plan: &Plan, live: &Live) -> Result<Recording, PlanError> {
     check(plan)?;
     let threads = match plan.threads {
@@ -143,9 +146,14 @@ pub fn run(plan: &Plan, live: &Live) -> Result<Recording, PlanError> {
         let _ = shared.fault.set(ledger_fault(&error));
     }
     if let Some(fault) = shared.fault.get() {
-        recording.invalidate(fault.clone());
+        recording.break_off(fault.clone());
     }
-    self_check::check(&mut recording, plan, shared.queue.overdue());
+    if let Schedule::Open(table) = &plan.schedule {
+        let lasted = shared.queue.lasted().min(table.lasts());
+        recording.cover(shared.queue.start(), lasted);
+        recording.leave_out(shared.queue.overdue());
+    }
+    self_check::check(&mut recording, plan);
     Ok(recording)
 }
 
@@ -224,6 +232,9 @@ fn check(plan: &Plan) -> Result<(), PlanError> {
                 if !(0.0..=Timetable::MOST_RATE).contains(&rate) {
                     return Err(PlanError::Rate(rate));
                 }
+            }
+            if table.lasts() > Timetable::MOST_LASTS {
+                return Err(PlanError::Lasts);
             }
             table.count()
         }

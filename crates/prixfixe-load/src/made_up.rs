@@ -52,6 +52,7 @@ pub(crate) fn measurement() -> Measurement {
         duration_s: 5.0,
         rate: 1000.0,
         sent: 5000,
+        overdue: 0,
         accepted: 5000,
         failed: 0,
         octets: 5000 * 10_240,
@@ -73,6 +74,7 @@ pub(crate) fn measurement() -> Measurement {
             count: 1,
             example: "452 4.3.1 no room".to_owned(),
         }],
+        broken_off_by: Some("the ledger could not be written".to_owned()),
         valid: true,
         invalid_because: vec!["the generator lagged".to_owned()],
         generator: Generator {
@@ -80,6 +82,7 @@ pub(crate) fn measurement() -> Measurement {
             cpu_s: 0.5,
             cpu_s_per_1000: 0.1,
             busy: 0.05,
+            starved: 0.02,
             lag_ms: times(5000, 0.1),
             waited_ms: times(5000, 0.0),
         },

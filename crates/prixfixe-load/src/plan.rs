@@ -13,11 +13,13 @@ use crate::{run_id::RunId, schedule::Schedule, size::SizeMix};
 pub struct Plan {
     /// The name of the run; every message carries it.
     pub run: RunId,
-    /// `host:port` of the servers; workers are spread over them evenly.
+    /// `host:port` of the servers; workers are spread over them evenly, and where there are fewer of
+    /// them they go from one server to the next.
     pub targets: Vec<String>,
     /// When messages start.
     pub schedule: Schedule,
-    /// How many connections there are at most, each carrying one message at a time.
+    /// How many messages are on their way at most, each on a connection of its own. A worker keeps one
+    /// connection, or one to each of its servers where there are fewer workers than servers.
     pub workers: usize,
     /// How many messages a connection carries before it ends with QUIT; as many as come if `None`.
     pub per_connection: Option<NonZeroU32>,

@@ -43,6 +43,8 @@ pub struct Recording {
     history: History,
     errors: Errors,
     effort: Effort,
+    overdue: u64,
+    broken_off_by: Option<String>,
     invalid_because: Vec<String>,
 }
 
@@ -58,6 +60,8 @@ pub(crate) struct Effort {
     pub(crate) starved: Duration,
     /// The share of the time of the busiest that it computed.
     pub(crate) busiest: f64,
+    /// The share of the time of the most pressed one that it computed, or would have if let.
+    pub(crate) most_pressed: f64,
 }
 
 impl Effort {
@@ -81,6 +85,7 @@ impl Effort {
         self.computed += other.computed;
         self.starved += other.starved;
         self.busiest = self.busiest.max(other.busiest);
+        self.most_pressed = self.most_pressed.max(other.most_pressed);
     }
 }
 
@@ -122,6 +127,8 @@ impl Recording {
             history: History::new(),
             errors: Errors::default(),
             effort: Effort::default(),
+            overdue: 0,
+            broken_off_by: None,
             invalid_because: Vec::new(),
         }
     }
@@ -204,6 +211,26 @@ impl Recording {
         }
     }
 
+    /// The run ended before its time.
+    pub(crate) fn break_off(&mut self, why: String) {
+        self.invalidate(why.clone());
+        self.broken_off_by.get_or_insert(why);
+    }
+
+    /// So many messages were due and never began.
+    pub(crate) fn leave_out(&mut self, overdue: u64) {
+        self.overdue = self.overdue.saturating_add(overdue);
+    }
+
+    /// The schedule took this time, whenever its last message began: the pause behind that belongs to
+    /// the run as those between the others do.
+    pub(crate) fn cover(&mut self, start: Instant, lasted: Duration) {
+        let end = start + lasted;
+        let (first, last) = self.first_and_last.get_or_insert((start, end));
+        *first = start.min(*first);
+        *last = end.max(*last);
+    }
+
     /// Adds what ran at the same time.
     pub fn merge(&mut self, other: &Self) {
         let epoch = self.epoch.min(other.epoch);
@@ -251,12 +278,16 @@ impl Recording {
         self.waited.merge(&other.waited);
         self.errors.merge(&other.errors);
         self.effort.merge(&other.effort, beside);
+        self.leave_out(other.overdue);
+        if self.broken_off_by.is_none() {
+            self.broken_off_by.clone_from(&other.broken_off_by);
+        }
         for why in &other.invalid_because {
             self.invalidate(why.clone());
         }
     }
 
-    /// From the start of the first message to the end of the last.
+    /// From the start of the first message to the end of the last, or of the schedule.
     fn duration(&self) -> Duration {
         let own = self.first_and_last.map(|(first, last)| last - first);
         own.unwrap_or_default() + self.further
@@ -278,6 +309,7 @@ impl Recording {
                 0.0
             },
             sent: self.sent,
+            overdue: self.overdue,
             accepted: self.accepted,
             failed: self.failed,
             octets: self.octets,
@@ -291,6 +323,7 @@ impl Recording {
                 .collect(),
             curve: self.latency.curve(),
             errors: self.errors.counts(),
+            broken_off_by: self.broken_off_by.clone(),
             valid: self.invalid_because.is_empty(),
             invalid_because: self.invalid_because.clone(),
             generator: Generator {
@@ -298,6 +331,7 @@ impl Recording {
                 cpu_s,
                 cpu_s_per_1000: per_1000(cpu_s),
                 busy: self.effort.busy(),
+                starved: self.effort.starved_share(),
                 lag_ms: self.lag.percentiles(),
                 waited_ms: self.waited.percentiles(),
             },
@@ -328,6 +362,16 @@ impl Recording {
     /// When its course begins, from which the times of its timeline count.
     pub fn began(&self) -> Instant {
         self.epoch
+    }
+
+    /// Messages of an open schedule that were due and never began.
+    pub fn overdue(&self) -> u64 {
+        self.overdue
+    }
+
+    /// What ended the run before its time, if it was not stopped: a ledger that could not be written.
+    pub fn broken_off_by(&self) -> Option<&str> {
+        self.broken_off_by.as_deref()
     }
 
     /// Messages begun, acknowledged, and ended otherwise.
@@ -366,6 +410,7 @@ mod tests {
             computed: seconds(5),
             starved: seconds(1),
             busiest: 0.5,
+            most_pressed: 0.6,
         });
         recording
     }
@@ -456,11 +501,15 @@ mod tests {
             begun,
         );
         part.invalidate("too slow".to_owned());
+        part.break_off("no room".to_owned());
+        part.leave_out(3);
         whole.merge(&part);
         whole.append(&part);
         let measured = measured(&whole);
         assert!(!measured.valid);
-        assert_eq!(measured.invalid_because, ["too slow"]);
+        assert_eq!(measured.invalid_because, ["too slow", "no room"]);
+        assert_eq!(measured.broken_off_by.as_deref(), Some("no room"));
+        assert_eq!((measured.overdue, whole.overdue()), (6, 6));
         assert_eq!((measured.failed, measured.errors[0].count), (2, 2));
         assert_eq!(measured.latency_ms.count, 1);
     }

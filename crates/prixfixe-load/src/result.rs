@@ -63,12 +63,16 @@ pub struct Part {
 /// What a run came to.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Measurement {
-    /// From the start of the first message to the end of the last, in seconds.
+    /// From the start of the first message to the end of the last, in seconds; an open schedule
+    /// lasts as long as its timetable at least.
     pub duration_s: f64,
     /// Messages acknowledged per second of it.
     pub rate: f64,
     /// Messages begun.
     pub sent: u64,
+    /// Messages that were due and never began, for want of free workers.
+    #[serde(default)]
+    pub overdue: u64,
     /// Messages acknowledged.
     pub accepted: u64,
     /// Messages that ended otherwise.
@@ -85,6 +89,9 @@ pub struct Measurement {
     pub curve: Vec<(f64, f64)>,
     /// Failures by class, most frequent first.
     pub errors: Vec<ErrorCount>,
+    /// What ended it before its time: a ledger that could not be written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken_off_by: Option<String>,
     /// Whether the generator did what the plan says, so that the figures are those of the server.
     pub valid: bool,
     /// Why not, a line each.
@@ -158,6 +165,9 @@ pub struct Generator {
     pub cpu_s_per_1000: f64,
     /// The share of its threads' time that it computed, 0 to 1.
     pub busy: f64,
+    /// The share of it that they could have computed and were kept from the processors, 0 to 1.
+    #[serde(default)]
+    pub starved: f64,
     /// From the moment a message was due and a worker free to its first octet: the generator's own
     /// fault.
     pub lag_ms: Percentiles,

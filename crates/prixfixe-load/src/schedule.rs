@@ -105,23 +105,28 @@ impl Timetable {
     /// The highest rate a phase may have, in messages per second: what no generator reaches.
     pub const MOST_RATE: f64 = 10_000_000.0;
 
+    /// The longest that a timetable may last: far beyond any soak, and far within what clocks hold.
+    pub const MOST_LASTS: Duration = Duration::from_secs(366 * 86_400);
+
     /// From the start to the end of the last phase or burst.
     pub fn lasts(&self) -> Duration {
-        let phases: Duration = self.phases.iter().map(|phase| phase.lasts).sum();
+        let phases = self.phases.iter().map(|phase| phase.lasts);
+        let phases = phases.fold(Duration::ZERO, Duration::saturating_add);
         self.bursts
             .iter()
             .map(|burst| burst.at)
             .fold(phases, Duration::max)
     }
 
-    /// How many messages it means, to within a few with Poisson spacing.
+    /// How many messages it means, to within a few with Poisson spacing; [`u64::MAX`] stands for all
+    /// that is more.
     pub fn count(&self) -> u64 {
         let phases: f64 = self.phases.iter().map(Phase::count).sum();
-        let bursts: u64 = self.bursts.iter().map(|burst| burst.messages).sum();
-        // Rates and durations are bounded, so the sum is far below 2^53.
+        // What is too much for the type becomes its most.
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let phases = phases.ceil() as u64;
-        phases + bursts
+        let bursts = self.bursts.iter().map(|burst| burst.messages);
+        bursts.fold(phases, u64::saturating_add)
     }
 
     /// The intended starts in order, from the start of the run. The same seed gives the same ones.
@@ -149,6 +154,29 @@ pub struct Arrivals {
     bursts: std::collections::VecDeque<Burst>,
     /// The next one of the phases.
     next: Option<Duration>,
+}
+
+impl Arrivals {
+    /// The most arrivals of phases that [`Arrivals::skip_until`] counts, one by one: some tenths of a
+    /// second, and far more than a run begins.
+    pub const MOST_SKIPPED: u64 = 10_000_000;
+
+    /// Skips what is due until then, and says how many they are: of those of phases
+    /// [`Arrivals::MOST_SKIPPED`] at most.
+    pub fn skip_until(&mut self, reach: Duration) -> u64 {
+        let mut skipped: u64 = 0;
+        while let Some(burst) = self.bursts.pop_front_if(|burst| burst.at <= reach) {
+            skipped = skipped.saturating_add(burst.messages);
+        }
+        for _ in 0..Self::MOST_SKIPPED {
+            if self.next.is_none_or(|next| next > reach) {
+                break;
+            }
+            skipped = skipped.saturating_add(1);
+            self.next = self.phases.next();
+        }
+        skipped
+    }
 }
 
 impl Iterator for Arrivals {
@@ -280,6 +308,41 @@ mod tests {
         };
         assert_eq!(times(&table), [0.0, 1.0, 1.5, 1.5, 1.5, 2.0]);
         assert_eq!(table.count(), 6);
+    }
+
+    #[test]
+    fn what_is_skipped_is_counted_and_the_rest_still_comes() {
+        let table = Timetable {
+            phases: vec![Phase::even(1.0, seconds(4))],
+            bursts: vec![Burst {
+                at: Duration::from_millis(1500),
+                messages: 1_000_000_000_000,
+            }],
+            ..Timetable::default()
+        };
+        let mut arrivals = table.arrivals(1);
+        assert_eq!(arrivals.next(), Some(Duration::ZERO));
+        // Those at 1 s and 2 s, and the burst.
+        assert_eq!(arrivals.skip_until(seconds(2)), 1_000_000_000_002);
+        assert_eq!(arrivals.collect::<Vec<_>>(), [seconds(3)]);
+    }
+
+    #[test]
+    fn more_than_can_be_counted_is_the_most() {
+        let burst = Burst {
+            at: seconds(1),
+            messages: u64::MAX,
+        };
+        let table = Timetable {
+            phases: vec![
+                Phase::even(1.0, Duration::MAX),
+                Phase::even(1.0, seconds(1)),
+            ],
+            bursts: vec![burst, burst],
+            ..Timetable::default()
+        };
+        assert_eq!(table.count(), u64::MAX);
+        assert_eq!(table.lasts(), Duration::MAX);
     }
 
     #[test]

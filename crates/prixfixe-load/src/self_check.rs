@@ -1,7 +1,9 @@
 //! Whether the generator did what the plan says, so that the figures are those of the server.
 
+use std::time::Duration;
+
 use crate::plan::Plan;
-use crate::recording::Recording;
+use crate::recording::{Effort, Recording};
 use crate::schedule::Schedule;
 
 /// How late messages of an open schedule may begin at their 99th percentile, in milliseconds,
@@ -14,15 +16,26 @@ const LEAST_LAG_P99_MS: f64 = 1.0;
 /// The share of its time that a thread of a closed schedule may compute: above it the next answer
 /// waits for the generator, and not the generator for the answer.
 const MOST_BUSY_CLOSED: f64 = 0.95;
-/// The same where an open schedule falls behind.
-const MOST_BUSY_OPEN: f64 = 0.9;
+/// The share of its time that a thread may compute or wait for a processor: above it, it is hardly
+/// ever the one that waits for an answer.
+const MOST_PRESSED: f64 = 0.9;
 /// The share of their time that threads may have been kept from a processor that they needed. A
 /// server on the same machine that wants as much as the generator takes half, and several take more.
 const MOST_STARVED: f64 = 0.75;
+/// The same where a thread is pressed: answers then wait for the generator most of the time, and the
+/// latencies of a closed schedule are for the greater part its own.
+const MOST_STARVED_PRESSED: f64 = 0.6;
+/// How long threads are there at least, in the mean, where the shares of their time tell something:
+/// to make connections and begin takes nearly all of a shorter time.
+const LEAST_PRESENCE: Duration = Duration::from_millis(100);
 
-/// Marks a recording as invalid, with its reasons. `overdue` messages were never begun.
-pub(crate) fn check(recording: &mut Recording, plan: &Plan, overdue: u64) {
-    let effort = *recording.effort();
+/// Marks a recording as invalid, with its reasons.
+pub(crate) fn check(recording: &mut Recording, plan: &Plan) {
+    let mut effort = *recording.effort();
+    if effort.present.as_secs_f64() < LEAST_PRESENCE.as_secs_f64() * effort.threads as f64 {
+        effort = Effort::default();
+    }
+    let overdue = recording.overdue();
     let lag = recording.lag();
     let mut reasons = Vec::new();
     let percent = |share: f64| format!("{:.0} %", 100.0 * share);
@@ -43,10 +56,11 @@ pub(crate) fn check(recording: &mut Recording, plan: &Plan, overdue: u64) {
                 ));
             }
             let waited_ms = recording.waited().p99;
-            if effort.busiest > MOST_BUSY_OPEN && waited_ms > MOST_LAG_P99_MS {
+            if effort.most_pressed > MOST_PRESSED && waited_ms > MOST_LAG_P99_MS {
                 reasons.push(format!(
-                    "the generator fell behind its schedule while a thread computed {} of its time",
-                    percent(effort.busiest)
+                    "the generator fell behind its schedule while a thread computed, or waited for a \
+                     processor, for {} of its time",
+                    percent(effort.most_pressed)
                 ));
             }
             if overdue > 0 {
@@ -65,7 +79,13 @@ pub(crate) fn check(recording: &mut Recording, plan: &Plan, overdue: u64) {
             }
         }
     }
-    if effort.starved_share() > MOST_STARVED {
+    let pressed = effort.most_pressed > MOST_PRESSED;
+    let most_starved = if pressed {
+        MOST_STARVED_PRESSED
+    } else {
+        MOST_STARVED
+    };
+    if effort.starved_share() > most_starved {
         reasons.push(format!(
             "the generator was kept from the processors for {} of its time",
             percent(effort.starved_share())
@@ -81,7 +101,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::recording::{Effort, Start};
+    use crate::recording::Start;
     use crate::schedule::{Phase, Timetable};
 
     fn plan(open: bool) -> Plan {
@@ -116,8 +136,9 @@ mod tests {
             recording.accept(&start, 1, begun + Duration::from_millis(answer_ms));
         }
         recording.worked(effort);
+        recording.leave_out(overdue);
         let plan = plan(open);
-        check(&mut recording, &plan, overdue);
+        check(&mut recording, &plan);
         recording.measurement(&plan).invalid_because.join("\n")
     }
 
@@ -129,6 +150,28 @@ mod tests {
             computed: present.mul_f64(busy),
             starved: present.mul_f64(starved),
             busiest: busy,
+            most_pressed: busy + starved,
+        }
+    }
+
+    /// It took the processors whenever it could, and each time waited for them twice as long: no
+    /// share alone looks like much.
+    #[test]
+    fn a_burst_is_not_believed_when_answers_waited_for_the_generator_most_of_the_time() {
+        let kept_away = reasons(false, 0, 5, &effort(0.3, 0.68), 0);
+        assert!(kept_away.contains("for 68 % of its time"), "{kept_away}");
+        // A server on the same processor takes half.
+        assert_eq!(reasons(false, 0, 5, &effort(0.48, 0.5), 0), "");
+        // There was time for more.
+        assert_eq!(reasons(false, 0, 5, &effort(0.15, 0.68), 0), "");
+    }
+
+    #[test]
+    fn shares_of_a_moment_tell_nothing() {
+        for open in [true, false] {
+            let mut effort = effort(1.0, 0.0);
+            effort.present = Duration::from_millis(99);
+            assert_eq!(reasons(open, 0, 5, &effort, 0), "");
         }
     }
 

@@ -236,19 +236,43 @@ impl Connection {
         }
     }
 
-    /// QUIT, its reply, and the end of the connection. Whatever goes wrong with it is nobody's loss.
-    pub async fn quit(mut self) {
-        if self.state == State::Broken || self.command(b"QUIT\r\n", Stage::Mail).await.is_err() {
-            return;
+    /// QUIT, its reply, and the end of the connection. A connection that ends otherwise is nobody's
+    /// loss. The code of another reply than 221 or 421 is given back: it may be an answer to something
+    /// that was said before, and so may all others of this connection.
+    pub async fn quit(mut self) -> Option<u16> {
+        if self.state == State::Broken {
+            return None;
         }
+        let code = self.command(b"QUIT\r\n", Stage::Mail).await.ok()?;
         if self.resumed.is_some() {
             let deadline = Instant::now() + self.terms.timeouts.command;
             let _ = self.wire.shutdown(deadline).await;
         }
+        (!matches!(code, 221 | 421)).then_some(code)
+    }
+
+    /// A reply that is there before anything was asked is the farewell of a server that closes, or
+    /// nonsense: it answers nothing that is said from here on.
+    pub(super) async fn nothing_unasked(&mut self, stage: Stage) -> Result<(), Failure> {
+        if !self.wire.finds_unasked().await {
+            return Ok(());
+        }
+        let deadline = Instant::now() + self.terms.timeouts.command;
+        let reply = self.wire.reply(deadline).await;
+        self.state = State::Broken;
+        Err(match reply {
+            Ok(421) => self.unwelcome(421, stage),
+            Ok(_) => {
+                let what = format!("a reply that nobody asked for: {}", self.last_line());
+                Failure::new(FailureKind::Protocol, stage, what)
+            }
+            Err(fault) => fault.at(stage),
+        })
     }
 
     /// A command and the code of its reply.
     async fn command(&mut self, command: &[u8], stage: Stage) -> Result<u16, Failure> {
+        self.nothing_unasked(stage).await?;
         let patience = self.terms.timeouts.command;
         let exchange = async {
             let now = Instant::now();

@@ -57,8 +57,12 @@ impl Connection {
         course.begin_message();
         let start = Instant::now();
         let pipelining = self.terms.pipelining && self.offers.pipelining;
-        if self.wire.has_unasked() {
-            self.unasked(reused).await?;
+        if let Err(failure) = self.nothing_unasked(Stage::Mail).await {
+            return Err(if reused && failure.kind == FailureKind::Transient(421) {
+                Undelivered::Stale(failure)
+            } else {
+                Undelivered::Failed(failure)
+            });
         }
         let mail = self.mail(message, pipelining, start).await;
         let code = match mail {
@@ -86,22 +90,6 @@ impl Connection {
             course.took(Stage::Total, start.elapsed());
         }
         Ok(delivered?)
-    }
-
-    /// A reply came before anything was asked: the farewell of a server that closes, or nonsense.
-    async fn unasked(&mut self, reused: bool) -> Result<(), Undelivered> {
-        let deadline = Instant::now() + self.terms.timeouts.command;
-        let reply = self.wire.reply(deadline).await;
-        self.state = State::Broken;
-        match reply {
-            Ok(421) if reused => Err(Undelivered::Stale(self.unwelcome(421, Stage::Mail))),
-            Ok(421) => Err(Undelivered::Failed(self.unwelcome(421, Stage::Mail))),
-            Ok(_) => {
-                let what = format!("a reply that nobody asked for: {}", self.last_line());
-                Err(Failure::new(FailureKind::Protocol, Stage::Mail, what).into())
-            }
-            Err(fault) => Err(fault.at(Stage::Mail).into()),
-        }
     }
 
     /// Sends MAIL, with PIPELINING all of the envelope, and reads the first reply.
@@ -255,6 +243,7 @@ impl Connection {
         course: &mut Course,
     ) -> Result<(), Failure> {
         course.enter(Stage::DataEnd);
+        self.nothing_unasked(Stage::DataEnd).await?;
         let pieces = [message.head, message.body, message.tail, b".\r\n"];
         let patience = self.terms.timeouts.command;
         if let Err(fault) = self.wire.write(pieces, start, patience).await {
@@ -265,7 +254,9 @@ impl Connection {
         self.verdict(code, start, course)
     }
 
-    /// The message in chunks (RFC 3030, section 2), `ahead` of which wait for their replies.
+    /// The message in chunks (RFC 3030, section 2), `ahead` of which wait for their replies. The last
+    /// one goes when all others are answered: else a reply too many to one of them would pass for the
+    /// answer to the message.
     async fn chunks(
         &mut self,
         message: &Message<'_>,
@@ -284,6 +275,15 @@ impl Connection {
         let mut now = start;
         while left > 0 && refused.is_none() {
             let length = left.min(chunk);
+            if length == left {
+                refused = self.chunk_replies(&mut outstanding, 0).await?;
+                if refused.is_some() {
+                    break;
+                }
+            }
+            if outstanding == 0 {
+                self.nothing_unasked(Stage::DataEnd).await?;
+            }
             left -= length;
             let mut command = [0; MOST_BDAT];
             let command = bdat(&mut command, length, left == 0);
@@ -299,31 +299,33 @@ impl Connection {
                 break;
             }
             outstanding += 1;
-            while outstanding >= ahead && refused.is_none() {
-                let code = self.next_reply(Stage::DataEnd, None).await?;
-                outstanding -= 1;
-                if code != 250 {
-                    refused = Some(self.unwelcome(code, Stage::DataEnd));
-                }
-            }
+            refused = self.chunk_replies(&mut outstanding, ahead - 1).await?;
         }
-        for _ in 0..outstanding {
+        if let Some(failure) = refused {
+            // Nothing was sent that ends the message.
+            let _ = self.chunk_replies(&mut outstanding, 0).await;
+            return Err(failure);
+        }
+        let code = self.end_reply(course).await?;
+        self.verdict(code, start, course)
+    }
+
+    /// Reads replies to chunks until no more than `most` are outstanding; the first one that refuses
+    /// its chunk.
+    async fn chunk_replies(
+        &mut self,
+        outstanding: &mut usize,
+        most: usize,
+    ) -> Result<Option<Failure>, Failure> {
+        let mut refused = None;
+        while *outstanding > most {
             let code = self.next_reply(Stage::DataEnd, refused.as_ref()).await?;
+            *outstanding -= 1;
             if code != 250 && refused.is_none() {
                 refused = Some(self.unwelcome(code, Stage::DataEnd));
             }
         }
-        if left > 0 {
-            // Nothing was sent that ends the message.
-            return Err(refused.unwrap_or_else(|| self.broken(Fault::Closed, Stage::DataEnd)));
-        }
-        let code = self.end_reply(course).await?;
-        let verdict = self.verdict(code, start, course);
-        match refused {
-            // A server must refuse what follows a refused chunk; the first reply tells more.
-            Some(failure) if verdict.is_err() => Err(failure),
-            _ => verdict,
-        }
+        Ok(refused)
     }
 
     /// The reply to the end of the message.
@@ -332,7 +334,7 @@ impl Connection {
         let reply = self.wire.reply(deadline).await;
         let code = reply.map_err(|fault| self.broken(fault, Stage::DataEnd))?;
         course.answered(match code {
-            200..=299 => Answer::Accepted,
+            250 => Answer::Accepted,
             400..=599 => Answer::Refused,
             _ => Answer::Unknown,
         });
@@ -342,7 +344,7 @@ impl Connection {
     fn verdict(&mut self, code: u16, start: Instant, course: &mut Course) -> Result<(), Failure> {
         // Whatever it says, the transaction is over (RFC 5321, section 4.1.1.4).
         self.state = State::Ready;
-        if code / 100 != 2 {
+        if code != 250 {
             return Err(self.unwelcome(code, Stage::DataEnd));
         }
         course.done(start);
@@ -355,6 +357,7 @@ impl Connection {
         now: Instant,
         stage: Stage,
     ) -> Result<u16, Failure> {
+        self.nothing_unasked(stage).await?;
         let patience = self.terms.timeouts.command;
         if let Err(fault) = self.wire.write([command], now, patience).await {
             return Err(self.broken(fault, stage));

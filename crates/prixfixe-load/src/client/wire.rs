@@ -1,9 +1,12 @@
 //! Octets to the server and replies from it, each under a deadline.
 
+use std::future::poll_fn;
 use std::io::IoSlice;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 
 use super::alarm::Alarm;
 use super::fault::Fault;
@@ -78,6 +81,29 @@ impl Wire {
     /// Whether something was read that nobody has asked for.
     pub(super) fn has_unasked(&self) -> bool {
         self.filled > self.last
+    }
+
+    /// The same, with a look at the socket. It waits for nothing, and asks the system only where the
+    /// runtime knows that something came.
+    pub(super) async fn finds_unasked(&mut self) -> bool {
+        if self.has_unasked() {
+            return true;
+        }
+        let Self {
+            stream,
+            buffer,
+            filled,
+            ..
+        } = self;
+        let mut room = ReadBuf::new(&mut buffer[*filled..]);
+        poll_fn(|context| {
+            // Whatever ails the socket, the next step meets it and names it.
+            let _ = Pin::new(&mut *stream).poll_read(context, &mut room);
+            Poll::Ready(())
+        })
+        .await;
+        *filled += room.filled().len();
+        self.has_unasked()
     }
 
     /// Writes the pieces, in one go if the socket takes them; `patience` is how long it may take

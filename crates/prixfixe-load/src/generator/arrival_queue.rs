@@ -55,7 +55,7 @@ impl ArrivalQueue {
             Schedule::Open(table) => (
                 Source::Open(Box::new(table.arrivals(plan.run.seed()))),
                 // What is overdue at the end of the table has the grace to be begun.
-                Some(table.lasts() + plan.timeouts.grace),
+                Some(table.lasts().saturating_add(plan.timeouts.grace)),
                 LEAD,
             ),
         };
@@ -116,18 +116,23 @@ impl ArrivalQueue {
         self.closed.get_or_init(Instant::now);
     }
 
+    /// How long it was open; for ever if it was not closed.
+    pub(super) fn lasted(&self) -> Duration {
+        self.closed.get().map_or(Duration::MAX, |closed| {
+            closed.saturating_duration_since(self.start())
+        })
+    }
+
     /// How many messages were due when it was closed, and never taken; those of an open schedule.
     pub(super) fn overdue(&self) -> u64 {
-        let Some(closed) = self.closed.get() else {
+        if self.closed.get().is_none() {
             return 0;
-        };
-        let reach = closed.saturating_duration_since(self.start());
+        }
+        let reach = self.lasted();
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut left.source {
             Source::Closed(_) => 0,
-            Source::Open(arrivals) => {
-                arrivals.by_ref().take_while(|due| *due <= reach).count() as u64
-            }
+            Source::Open(arrivals) => arrivals.skip_until(reach),
         }
     }
 }
@@ -136,7 +141,7 @@ impl ArrivalQueue {
 #[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
-    use crate::schedule::{Phase, Timetable};
+    use crate::schedule::{Burst, Phase, Timetable};
 
     fn queue(schedule: Schedule) -> ArrivalQueue {
         let mut plan = Plan::new(vec!["localhost:25".to_owned()], schedule, 1);
@@ -187,5 +192,21 @@ mod tests {
         queue.close();
         assert!(queue.take().is_none());
         assert_eq!(queue.overdue(), 6);
+    }
+
+    #[test]
+    fn the_largest_burst_that_was_never_begun_is_counted_at_once() {
+        let table = Timetable {
+            bursts: vec![Burst {
+                at: Duration::ZERO,
+                messages: u64::MAX,
+            }],
+            ..Timetable::default()
+        };
+        let queue = queue(Schedule::Open(table));
+        assert!(queue.take().is_some());
+        std::thread::sleep(LEAD);
+        queue.close();
+        assert_eq!(queue.overdue(), u64::MAX - 1);
     }
 }

@@ -32,12 +32,14 @@ impl ProcessorTime {
         let now = Self::now();
         let present = now.at - self.at;
         let computed = now.computed.saturating_sub(self.computed);
+        let starved = now.starved.saturating_sub(self.starved);
         Effort {
             threads: 1,
             present,
             computed,
-            starved: now.starved.saturating_sub(self.starved),
+            starved,
             busiest: share(computed, present),
+            most_pressed: share(computed + starved, present),
         }
     }
 }

@@ -20,23 +20,38 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Worker {
     index: usize,
     bench: Rc<Bench>,
-    connection: Option<Connection>,
-    /// How many connections it has tried to make, so that its targets change.
+    /// One connection; one for each target where there are fewer workers than targets.
+    lines: Vec<Line>,
+    /// How many messages it has begun, so that its targets change where it has several lines.
+    begun: usize,
+    /// How many connections it has tried to make, so that its targets change where it has one line.
     attempts: usize,
-    /// How many messages the connection has carried.
-    carried: u32,
     /// Whether the last attempt failed.
     unreachable: bool,
 }
 
+/// A connection that lasts as long as it may, and then another one.
+#[derive(Debug, Default)]
+struct Line {
+    connection: Option<Connection>,
+    /// How many messages the connection has carried.
+    carried: u32,
+}
+
 impl Worker {
     pub(super) fn new(index: usize, bench: Rc<Bench>) -> Self {
+        let targets = bench.shared.connector.targets();
+        let lines = if bench.shared.workers < targets {
+            targets
+        } else {
+            1
+        };
         Self {
             index,
             bench,
-            connection: None,
+            lines: (0..lines).map(|_| Line::default()).collect(),
+            begun: 0,
             attempts: 0,
-            carried: 0,
             unreachable: false,
         }
     }
@@ -68,7 +83,7 @@ impl Worker {
                 biased;
                 outcome = self.carry(&message, begun, &mut course) => outcome,
                 _ = phase.wait_for(|phase| *phase == Phase::Halted) => {
-                    self.connection = None;
+                    self.line().connection = None;
                     let why = "the run was over";
                     Err(Failure::new(FailureKind::Stopped, course.stage(), why))
                 }
@@ -88,15 +103,36 @@ impl Worker {
                 () = self.clear_up(failed, arrival.due.is_none()) => {}
                 _ = phase.wait_for(|phase| *phase == Phase::Halted) => return,
             }
+            self.begun = self.begun.wrapping_add(1);
             free = Instant::now();
         }
-        if let Some(connection) = self.connection.take() {
+        for connection in std::mem::take(&mut self.lines)
+            .into_iter()
+            .filter_map(|line| line.connection)
+        {
             tokio::select! {
                 biased;
-                () = connection.quit() => {}
-                _ = phase.wait_for(|phase| *phase == Phase::Halted) => {}
+                () = self.quit(connection) => {}
+                _ = phase.wait_for(|phase| *phase == Phase::Halted) => return,
             }
         }
+    }
+
+    /// The target of this message or connection: those of all workers together go to each equally
+    /// often.
+    fn target(&self) -> usize {
+        let shared = &self.bench.shared;
+        let turn = if self.lines.len() > 1 {
+            self.begun
+        } else {
+            self.attempts
+        };
+        self.index.wrapping_add(turn.wrapping_mul(shared.workers)) % shared.connector.targets()
+    }
+
+    fn line(&mut self) -> &mut Line {
+        let index = self.target() % self.lines.len();
+        &mut self.lines[index]
     }
 
     /// Sends a message, on the connection that there is or a new one.
@@ -107,7 +143,7 @@ impl Worker {
         course: &mut Course,
     ) -> Result<(), Failure> {
         // It comes back unless this is given up half-way.
-        let mut connection = match self.connection.take() {
+        let mut connection = match self.line().connection.take() {
             Some(connection) => connection,
             None => self.open(course).await?,
         };
@@ -118,7 +154,7 @@ impl Worker {
             connection = self.open(course).await?;
             outcome = connection.attempt(message, course).await;
         }
-        self.connection = Some(connection);
+        self.line().connection = Some(connection);
         match outcome {
             Ok(()) => {
                 if self.carries_one() {
@@ -135,14 +171,13 @@ impl Worker {
         most.is_some_and(|most| most.get() == 1)
     }
 
-    /// A connection to the next target: those of all workers together go to each equally often.
+    /// A connection to the target whose turn it is.
     async fn open(&mut self, course: &mut Course) -> Result<Connection, Failure> {
-        let shared = &self.bench.shared;
-        let target = self.index + self.attempts.wrapping_mul(shared.workers);
+        let target = self.target();
+        self.line().carried = 0;
         self.attempts = self.attempts.wrapping_add(1);
-        self.carried = 0;
         self.unreachable = true;
-        let connection = shared.connector.open(target, course).await?;
+        let connection = self.bench.shared.connector.open(target, course).await?;
         self.unreachable = false;
         self.bench
             .recording
@@ -152,13 +187,14 @@ impl Worker {
     }
 
     /// Writes down what the ledger and the recording want to know beside the outcome.
-    fn note(&self, number: u64, course: &Course) {
+    fn note(&mut self, number: u64, course: &Course) {
         self.bench.recording.borrow_mut().steps(course);
-        let shared = &self.bench.shared;
+        let bench = Rc::clone(&self.bench);
+        let shared = &bench.shared;
         let (Some(ledger), Some(answer)) = (&shared.ledger, course.answer()) else {
             return;
         };
-        let reply = match (&self.connection, answer) {
+        let reply = match (&self.line().connection, answer) {
             (_, Answer::Unknown) | (None, _) => String::new(),
             (Some(connection), _) => connection.last_line(),
         };
@@ -171,17 +207,28 @@ impl Worker {
 
     /// Makes the connection ready for the next message, or ends it.
     async fn clear_up(&mut self, failed: bool, pauses: bool) {
-        if let Some(mut connection) = self.connection.take() {
-            self.carried += 1;
-            let most = self.bench.shared.per_connection;
-            if most.is_some_and(|most| self.carried >= most.get()) {
-                connection.quit().await;
+        let most = self.bench.shared.per_connection;
+        let line = self.line();
+        if let Some(mut connection) = line.connection.take() {
+            line.carried += 1;
+            if most.is_some_and(|most| line.carried >= most.get()) {
+                self.quit(connection).await;
             } else if !failed || connection.recover().await {
-                self.connection = Some(connection);
+                line.connection = Some(connection);
             }
         }
         if self.unreachable && pauses {
             tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Ends a connection. A server whose last reply belongs to something else may have been one reply
+    /// ahead all the time, and nobody knows which of its messages it has accepted.
+    async fn quit(&self, connection: Connection) {
+        if let Some(code) = connection.quit().await {
+            self.bench.recording.borrow_mut().invalidate(format!(
+                "QUIT was answered with {code}: replies may have been taken for those to other commands"
+            ));
         }
     }
 }

@@ -11,13 +11,16 @@ use crate::result::{DiskProbe, Measurement, Percentiles, ResultFile};
 /// What the generator itself took, and how far behind its plan it was.
 pub(super) fn generator(traces: &[Trace<'_>]) -> Markup {
     type Fact = (&'static str, fn(&Measurement) -> String);
-    const FACTS: [Fact; 8] = [
+    const FACTS: [Fact; 9] = [
         ("threads", |it| number::count(it.generator.threads as u64)),
         ("CPU", |it| number::seconds(it.generator.cpu_s)),
         ("CPU per 1,000", |it| {
             number::seconds(it.generator.cpu_s_per_1000)
         }),
         ("busy", |it| number::share(it.generator.busy)),
+        ("kept from the processors", |it| {
+            number::share(it.generator.starved)
+        }),
         ("its own lag: p50, p99, longest", |it| {
             three(&it.generator.lag_ms)
         }),

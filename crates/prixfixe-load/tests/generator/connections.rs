@@ -1,6 +1,7 @@
 //! How connections are used, made anew and spread.
 
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use prixfixe_load::failure::FailureKind;
@@ -99,6 +100,33 @@ fn targets_get_equal_shares_whatever_the_number_of_workers() {
         );
         assert!(most - least <= 2, "{workers} workers: {connections:?}");
         assert!(*least > 0, "{workers} workers: {connections:?}");
+    }
+}
+
+#[test]
+fn fewer_workers_than_targets_leave_out_none() {
+    for workers in [1, 2] {
+        let taken: Arc<[AtomicUsize; 3]> = Arc::default();
+        let servers: Vec<Server> = (0..3)
+            .map(|index| {
+                let taken = Arc::clone(&taken);
+                Server::scripted(move |moment| {
+                    if moment.at == At::DataEnd {
+                        taken[index].fetch_add(1, Ordering::SeqCst);
+                    }
+                    Act::Usual
+                })
+            })
+            .collect();
+        let mut plan = closed(&servers[0], 60, workers);
+        plan.targets = servers.iter().map(Server::target).collect();
+        let measured = run(&plan);
+        assert_eq!(measured.accepted, 60, "{:?}", measured.errors);
+        let taken = [0, 1, 2].map(|index: usize| taken[index].load(Ordering::SeqCst));
+        let (least, most) = (taken.iter().min().unwrap(), taken.iter().max().unwrap());
+        assert!(most - least <= workers, "{workers} workers: {taken:?}");
+        // Each worker has one of its own to each.
+        assert!(measured.connections.made <= 3 * workers as u64);
     }
 }
 

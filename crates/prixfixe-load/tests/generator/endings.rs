@@ -8,7 +8,7 @@ use prixfixe_load::failure::FailureKind;
 use prixfixe_load::generator::{self, PlanError};
 use prixfixe_load::ledger::{Answer, LedgerReader};
 use prixfixe_load::live::Live;
-use prixfixe_load::schedule::{Phase, Schedule, Timetable};
+use prixfixe_load::schedule::{Burst, Phase, Schedule, Timetable};
 
 use crate::scripted_server::{Act, At, Server, closed};
 
@@ -110,6 +110,7 @@ fn what_never_began_makes_a_run_invalid() {
         reasons.contains("18 messages that were due never began"),
         "{reasons}"
     );
+    assert_eq!(measured.overdue, 18);
 }
 
 /// A pipe whose reader is gone stands for a full disk: the ledger is made, and breaks later.
@@ -141,6 +142,11 @@ fn a_ledger_that_breaks_ends_the_run_and_keeps_what_was_measured() {
     assert!(
         reasons.contains("the ledger could not be written"),
         "{reasons}"
+    );
+    let broken_off_by = measured.broken_off_by.unwrap_or_default();
+    assert!(
+        broken_off_by.contains("the ledger could not be written"),
+        "{broken_off_by:?}"
     );
 }
 
@@ -196,6 +202,22 @@ fn a_plan_that_cannot_be_is_refused_with_its_reason() {
         });
         assert!(matches!(error, PlanError::Rate(_)), "{rate}: {error}");
     }
+    let table = |lasts, messages| {
+        Schedule::Open(Timetable {
+            phases: vec![Phase::even(1.0, lasts)],
+            bursts: vec![Burst {
+                at: Duration::from_secs(1),
+                messages,
+            }],
+            ..Timetable::default()
+        })
+    };
+    let burst = table(Duration::from_secs(3), u64::MAX);
+    let error = refusal(&|plan| plan.schedule = burst.clone());
+    assert!(matches!(error, PlanError::Numbers), "{error}");
+    let long = table(Duration::MAX, 1);
+    let error = refusal(&|plan| plan.schedule = long.clone());
+    assert!(matches!(error, PlanError::Lasts), "{error}");
     assert_eq!(server.connections(), 0);
 }
 

@@ -126,6 +126,72 @@ fn a_reply_that_nobody_asked_for_is_a_violation() {
     assert_eq!(measured.errors[0].kind, FailureKind::Protocol);
 }
 
+/// Whoever answers before he was asked has taken nothing.
+#[test]
+fn replies_that_come_before_their_commands_are_no_acceptance() {
+    for (at, text) in [
+        (At::Mail, "250 a\r\n250 b\r\n354 c\r\n250 d\r\n"),
+        (At::Rcpt, "250 a\r\n354 b\r\n250 c\r\n"),
+        (At::Data, "354 go\r\n250 early\r\n"),
+    ] {
+        for pipelining in [false, true] {
+            let server = Server::scripted(move |moment| match moment.at {
+                _ if moment.at == at => Act::Say(text),
+                _ => Act::Usual,
+            });
+            let folder = tempfile::tempdir().unwrap();
+            let mut plan = closed(&server, 20, 2);
+            plan.dialogue.pipelining = pipelining;
+            plan.ledger = Some(folder.path().join("ledger"));
+            let measured = run(&plan);
+            assert_eq!((measured.accepted, measured.failed), (0, 20), "{at:?}");
+            let kinds = measured.errors.iter().map(|error| error.kind);
+            assert!(
+                kinds.clone().all(|kind| kind == FailureKind::Protocol),
+                "{at:?}: {:?}",
+                measured.errors
+            );
+        }
+    }
+}
+
+#[test]
+fn only_250_takes_a_message() {
+    for text in ["251 2.0.0 elsewhere\r\n", "200 ok\r\n", "354 more\r\n"] {
+        let server = Server::scripted(move |moment| match moment.at {
+            At::DataEnd => Act::Say(text),
+            _ => Act::Usual,
+        });
+        for chunk_octets in [None, std::num::NonZeroU32::new(100)] {
+            let mut plan = closed(&server, 3, 1);
+            plan.dialogue.chunk_octets = chunk_octets;
+            let measured = run(&plan);
+            assert_eq!((measured.accepted, measured.failed), (0, 3), "{text}");
+            assert_eq!(measured.errors[0].kind, FailureKind::Protocol, "{text}");
+        }
+    }
+}
+
+/// With BDAT every reply is a 250, so that one too many hides behind the others until the end.
+#[test]
+fn a_reply_too_many_is_told_at_the_end_where_no_other_code_betrays_it() {
+    let server = Server::scripted(|moment| match (moment.at, moment.message) {
+        (At::Mail, 0) => Act::Say("250 ok\r\n250 again\r\n"),
+        _ => Act::Usual,
+    });
+    let mut plan = closed(&server, 5, 1);
+    plan.dialogue.pipelining = true;
+    plan.dialogue.chunk_octets = std::num::NonZeroU32::new(4096);
+    let measured = run(&plan);
+    assert!(
+        measured.failed > 0 || !measured.valid,
+        "{:?} {:?}",
+        measured.errors,
+        measured.invalid_because
+    );
+    assert!(measured.failed > 0 || measured.invalid_because[0].contains("QUIT was answered"));
+}
+
 /// RFC 2920, section 3.1: a lone dot, and the connection goes on.
 #[test]
 fn a_354_though_no_recipient_was_taken_gets_an_empty_message() {

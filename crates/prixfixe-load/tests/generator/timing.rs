@@ -79,3 +79,18 @@ fn no_message_starts_before_it_is_due() {
     // The last one is due 990 ms after the start.
     assert!(start.elapsed() >= Duration::from_millis(990));
 }
+
+/// Else ten messages a second for a second would be eleven a second.
+#[test]
+fn the_rate_is_that_of_the_whole_timetable() {
+    let server = Server::scripted(|_| Act::Usual);
+    let mut plan = closed(&server, 0, 3);
+    plan.schedule = Schedule::Open(Timetable {
+        phases: vec![Phase::even(10.0, Duration::from_secs(1))],
+        ..Timetable::default()
+    });
+    let measured = run(&plan);
+    assert_eq!(measured.accepted, 10);
+    assert!(measured.duration_s >= 1.0, "{}", measured.duration_s);
+    assert!(measured.rate <= 10.0, "{}", measured.rate);
+}

@@ -186,6 +186,7 @@ fn measurement() -> impl Strategy<Value = Measurement> {
                 generator: Generator {
                     lag_ms,
                     busy: rate,
+                    starved: rate,
                     ..Generator::default()
                 },
                 server: server.map(|(source, cpu_s, rss_peak)| Server {

@@ -250,6 +250,7 @@ fn measured(
             cpu_s: 0.61,
             cpu_s_per_1000: 0.122,
             busy: 0.31,
+            starved: 0.04,
             lag_ms: percentiles(accepted, 0.02),
             waited_ms: percentiles(accepted, 0.4),
         },
