@@ -133,7 +133,7 @@ fn check_files(output: Option<&Path>, ledger: Option<&Path>) -> Result<(), Misus
     }
     if let Some(output) = output {
         check_folder("--output", output)?;
-        if output.exists() && ResultFile::read(output).is_err() {
+        if output.is_file() && ResultFile::read(output).is_err() {
             return Misuse::because(format!(
                 "--output: {} is there and is no result; choose another name, or remove it",
                 output.display()
@@ -142,7 +142,7 @@ fn check_files(output: Option<&Path>, ledger: Option<&Path>) -> Result<(), Misus
     }
     if let Some(ledger) = ledger {
         check_folder("--ledger", ledger)?;
-        if ledger.exists() && LedgerReader::open(ledger).is_err() {
+        if ledger.is_file() && LedgerReader::open(ledger).is_err() {
             return Misuse::because(format!(
                 "--ledger: {} is there and is no ledger; choose another name, or remove it",
                 ledger.display()

@@ -54,7 +54,9 @@ fn the_first_ctrl_c_ends_the_load_and_keeps_what_was_measured() {
 #[test]
 fn a_result_that_cannot_be_written_is_shown_and_fails() {
     let lab = Lab::new();
-    let (code, said) = lab.run(&["quick", "--output", "nowhere/result.json"]);
+    // A name that a folder has cannot be taken by a file.
+    std::fs::create_dir(lab.path().join("taken")).unwrap();
+    let (code, said) = lab.run(&["quick", "--output", "taken"]);
     assert_eq!(code, Some(1), "{said}");
     assert!(
         said.contains("could not be written") && said.contains("messages/s"),
