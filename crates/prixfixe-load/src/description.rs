@@ -291,12 +291,13 @@ fn account_of(part: &str, run: &Measurement) -> Sheet {
     sheet
 }
 
-fn findings(account: &Verification) -> [(&'static str, &Findings); 4] {
+fn findings(account: &Verification) -> [(&'static str, &Findings); 5] {
     [
         ("lost", &account.lost),
         ("duplicated", &account.duplicated),
         ("altered", &account.altered),
         ("refused but stored", &account.refused_but_stored),
+        ("foreign", &account.foreign),
     ]
 }
 

@@ -17,10 +17,11 @@ use joined::{Joined, JoinedError};
 /// The form in which a target keeps messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// A Maildir: the files in `new` and `cur`.
+    /// A Maildir: the files in `new` and `cur`, as far as they are there.
     Maildir,
     /// A folder with one message in each file, of any name, in folders below it too; `smtp-sink -d`
-    /// leaves one. Names that begin with a dot and symbolic links are passed over.
+    /// leaves one. Names that begin with a dot, symbolic links, and the `tmp` of a Maildir below it are
+    /// passed over.
     Folder,
     /// Several messages in one file.
     File(FileForm),
@@ -61,11 +62,16 @@ pub fn open_as(path: &Path, form: Form) -> Result<Export, ExportError> {
     Ok(Export { source })
 }
 
+/// Whether a folder is a Maildir. `cur` may be missing where nobody has read yet; what is in `tmp` is
+/// under way and never a message.
+fn is_maildir(path: &Path) -> bool {
+    ["new", "tmp"].iter().any(|name| path.join(name).is_dir())
+}
+
 fn detect(path: &Path) -> Result<Form, ExportError> {
     let unreadable = ExportError::of_file(path);
     if fs::metadata(path).map_err(&unreadable)?.is_dir() {
-        let is_maildir = ["new", "cur"].iter().all(|name| path.join(name).is_dir());
-        return Ok(if is_maildir {
+        return Ok(if is_maildir(path) {
             Form::Maildir
         } else {
             Form::Folder

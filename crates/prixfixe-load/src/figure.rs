@@ -178,7 +178,7 @@ const PERCENTILES: [(&str, ReadTimes); 9] = [
 
 type Read = fn(&Measurement) -> Option<f64>;
 
-const PLAIN: [(&str, Read); 29] = [
+const PLAIN: [(&str, Read); 30] = [
     ("duration_s", |run| Some(run.duration_s)),
     ("rate", |run| Some(run.rate)),
     ("sent", |run| Some(run.sent as f64)),
@@ -233,6 +233,9 @@ const PLAIN: [(&str, Read); 29] = [
     }),
     ("verification.refused_but_stored", |run| {
         of_account(run, |account| account.refused_but_stored.count)
+    }),
+    ("verification.foreign", |run| {
+        of_account(run, |account| account.foreign.count)
     }),
     ("verification.unanswered_but_stored", |run| {
         of_account(run, |account| account.unanswered_but_stored)

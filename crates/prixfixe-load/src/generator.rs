@@ -142,7 +142,7 @@ pub fn run(plan: &Plan, live: &Live) -> Result<Recording, PlanError> {
         }
     }
     watcher.finish(live, &recording);
-    if let Some(Err(error)) = shared.ledger.as_ref().map(Ledger::flush) {
+    if let Some(Err(error)) = shared.ledger.as_ref().map(Ledger::close) {
         let _ = shared.fault.set(ledger_fault(&error));
     }
     if let Some(fault) = shared.fault.get() {

@@ -5,14 +5,16 @@
 //! ```
 //!
 //! `size` octets follow the line's own CRLF, and `sha256` is their hash. Servers put trace lines in
-//! front of a message and may store lines with LF alone or an empty line behind it; none of that
-//! changes what the label says. Anything else that changes it is an alteration.
+//! front of a message and may store lines with LF alone or empty lines behind it; none of that
+//! changes what the label says. Anything else is an alteration, a header line in front that is no
+//! trace included.
 
 use std::io::Write;
 
 use memchr::memmem;
 use sha2::{Digest, Sha256};
 
+use crate::contents;
 use crate::run_id::RunId;
 
 /// Who a message is, and what must follow its label.
@@ -99,55 +101,142 @@ pub enum Inspected {
     Altered(Label),
 }
 
-/// Looks at a stored message, with whatever trace lines in front of it.
+/// Looks at a stored message, with trace lines in front of it.
 pub fn inspect(message: &[u8]) -> Inspected {
-    let Some((label, rest, line_end)) = find(message) else {
+    let Some(found) = find(message) else {
         return Inspected::Unlabelled;
     };
-    let hash = match line_end {
-        LineEnd::CrLf => take(rest, label.size).map(Sha256::digest),
+    let label = found.label;
+    let hash = match found.line_end {
+        LineEnd::CrLf => take(found.behind, label.size).map(Sha256::digest),
         LineEnd::Lf => {
-            let restored = with_crlf(rest);
+            let restored = with_crlf(found.behind);
             take(&restored, label.size).map(Sha256::digest)
         }
     };
-    if hash.is_some_and(|hash| hash[..] == label.hash) {
+    let has_its_content = hash.is_some_and(|hash| hash[..] == label.hash);
+    if has_its_content && is_as_sent(found.in_front, &label, found.line_end) {
         Inspected::Intact(label)
     } else {
         Inspected::Altered(label)
     }
 }
 
+/// A label among the header lines.
+struct Found<'a> {
+    label: Label,
+    /// The lines before its own.
+    in_front: &'a [u8],
+    /// How its own line ends.
+    line_end: LineEnd,
+    behind: &'a [u8],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LineEnd {
     CrLf,
     Lf,
 }
 
-/// The label among the header lines, and what follows it.
-fn find(message: &[u8]) -> Option<(Label, &[u8], LineEnd)> {
-    let mut rest = message;
+fn find(message: &[u8]) -> Option<Found<'_>> {
+    let mut at = 0;
     loop {
-        let end = memchr::memchr(b'\n', rest)?;
-        let (line, line_end) = match rest[..end].strip_suffix(b"\r") {
-            Some(line) => (line, LineEnd::CrLf),
-            None => (&rest[..end], LineEnd::Lf),
-        };
-        rest = &rest[end + 1..];
+        let (line, line_end, length) = first_line(&message[at..])?;
         if line.is_empty() {
             return None;
         }
         if let Some(label) = Label::parse(line) {
-            return Some((label, rest, line_end));
+            return Some(Found {
+                label,
+                in_front: &message[..at],
+                line_end,
+                behind: &message[at + length..],
+            });
         }
+        at += length;
     }
 }
 
-/// The `size` octets, if what is left over is nothing but the end of a line.
+/// A line without its end, its end, and the length of both.
+fn first_line(text: &[u8]) -> Option<(&[u8], LineEnd, usize)> {
+    let end = memchr::memchr(b'\n', text)?;
+    Some(match text[..end].strip_suffix(b"\r") {
+        Some(line) => (line, LineEnd::CrLf, end + 1),
+        None => (&text[..end], LineEnd::Lf, end + 1),
+    })
+}
+
+/// The header fields that servers put in front of a message, in lower case: the trace of RFC 5321,
+/// section 4.4; the results of checks and the signatures that go with it (RFC 8601, section 2.2; RFC
+/// 7208, section 9.1; RFC 6376, section 3.5; RFC 8617, section 4.1), which are to stand above all
+/// else; and what Postfix and Exim write on delivery. Fields that begin with `X-` are nobody's but
+/// the server's.
+const TRACE_FIELDS: [&str; 11] = [
+    "received",
+    "return-path",
+    "authentication-results",
+    "received-spf",
+    "dkim-signature",
+    "arc-seal",
+    "arc-message-signature",
+    "arc-authentication-results",
+    "delivered-to",
+    "envelope-to",
+    "delivery-date",
+];
+
+/// Whether the lines in front of a label are its Message-ID, once and as it was sent, and trace
+/// lines.
+fn is_as_sent(in_front: &[u8], label: &Label, line_end: LineEnd) -> bool {
+    let mut message_id = Vec::new();
+    contents::write_message_id(label.run, label.number, &mut message_id);
+    let mut message_ids = 0;
+    let mut follows_trace = false;
+    let mut rest = in_front;
+    while let Some((line, end, length)) = first_line(rest) {
+        rest = &rest[length..];
+        if line == message_id && end == line_end {
+            message_ids += 1;
+            follows_trace = false;
+        } else if line.starts_with(b" ") || line.starts_with(b"\t") {
+            if !follows_trace {
+                return false;
+            }
+        } else if is_trace(line) {
+            follows_trace = true;
+        } else {
+            return false;
+        }
+        // Some programs take a CR alone for the end of a line, and what follows for another field.
+        if line.contains(&b'\r') {
+            return false;
+        }
+    }
+    message_ids == 1
+}
+
+fn is_trace(line: &[u8]) -> bool {
+    let Some(colon) = memchr::memchr(b':', line) else {
+        return false;
+    };
+    let name = line[..colon].trim_ascii_end();
+    let begins_with_x = name.len() > 2 && name[..2].eq_ignore_ascii_case(b"X-");
+    begins_with_x
+        || TRACE_FIELDS
+            .iter()
+            .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+}
+
+/// The `size` octets, if what is left over is nothing but empty lines.
 fn take(rest: &[u8], size: u64) -> Option<&[u8]> {
-    let (content, left) = rest.split_at_checked(usize::try_from(size).ok()?)?;
-    left.iter()
-        .all(|octet| matches!(octet, b'\r' | b'\n'))
-        .then_some(content)
+    let (content, mut left) = rest.split_at_checked(usize::try_from(size).ok()?)?;
+    while let Some((line, _, length)) = first_line(left) {
+        if !line.is_empty() {
+            return None;
+        }
+        left = &left[length..];
+    }
+    left.is_empty().then_some(content)
 }
 
 fn with_crlf(lines: &[u8]) -> Vec<u8> {
@@ -179,18 +268,71 @@ mod tests {
             size: content.len() as u64,
             hash: Sha256::digest(content).into(),
         };
-        let mut message = b"Message-ID: <7@x>\r\n".to_vec();
+        let mut message = Vec::new();
+        contents::write_message_id(label.run, label.number, &mut message);
+        message.extend_from_slice(b"\r\n");
         label.write_to(&mut message);
         message.extend_from_slice(content);
         (label, message)
     }
 
     #[test]
-    fn a_message_as_it_was_sent_is_intact_whatever_stands_in_front() {
+    fn a_message_as_it_was_sent_is_intact_whatever_trace_stands_in_front() {
         let (label, message) = labelled(CONTENT);
         assert_eq!(inspect(&message), Inspected::Intact(label));
-        let traced = [b"Received: from a\r\n\tby b\r\n", &message[..]].concat();
-        assert_eq!(inspect(&traced), Inspected::Intact(label));
+        for trace in [
+            "Received: from a\r\n\tby b\r\n",
+            "Return-Path: <a@b.example>\nX-Original-To: c\nDelivered-To: c\n",
+            "x-client-addr: 1\r\nReceived-SPF: none\r\nAuthentication-Results: a;\r\n none\r\n",
+        ] {
+            let traced = [trace.as_bytes(), &message[..]].concat();
+            assert_eq!(inspect(&traced), Inspected::Intact(label), "{trace}");
+        }
+    }
+
+    #[test]
+    fn a_line_in_front_that_is_no_trace_is_an_alteration() {
+        let (label, message) = labelled(CONTENT);
+        let (_, other) = labelled(b"other\r\n");
+        let message_id = &other[..=memchr::memchr(b'\n', &other).unwrap()];
+        for line in [
+            &b"From: attacker@evil.example\r\n"[..],
+            b"Content-Type: text/html\r\n",
+            b"garbage\r\n",
+            b" folded\r\n",
+            b"Message-ID: <another@load.example>\r\n",
+            b"Received: a\rFrom: attacker@evil.example\r\n",
+            b"Receive: a\r\n",
+            b"X-: a\r\n",
+            message_id,
+        ] {
+            let text = String::from_utf8_lossy(line);
+            let altered = [line, &message[..]].concat();
+            assert_eq!(inspect(&altered), Inspected::Altered(label), "{text}");
+        }
+        let without_id = &message[message_id.len()..];
+        assert_eq!(inspect(without_id), Inspected::Altered(label));
+    }
+
+    #[test]
+    fn what_is_no_empty_line_behind_is_an_alteration() {
+        let (label, message) = labelled(CONTENT);
+        for (behind, is_intact) in [
+            ("\r\n", true),
+            ("\n\r\n\n", true),
+            ("\r", false),
+            ("\r\r\r\n\n\n\r", false),
+            ("\r\r\n", false),
+            (" \r\n", false),
+        ] {
+            let expected = if is_intact {
+                Inspected::Intact(label)
+            } else {
+                Inspected::Altered(label)
+            };
+            let found = inspect(&[&message[..], behind.as_bytes()].concat());
+            assert_eq!(found, expected, "{behind:?}");
+        }
     }
 
     #[test]

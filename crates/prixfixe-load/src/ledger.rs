@@ -8,12 +8,15 @@
 //! 0 accepted 250 2.0.0 stored id=0a1b
 //! 1 refused 452 4.3.1 no room
 //! 2 unknown
+//! end 3
 //! ```
 //!
-//! A message that is not in it never came to the end of its body.
+//! A message that is not in it never came to the end of its body. That is so only if it has its
+//! last line, which counts the others: without it the ledger broke off, and what is missing may
+//! have been acknowledged.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -49,8 +52,27 @@ impl Answer {
 /// A ledger that is being written, by any number of threads.
 #[derive(Debug)]
 pub struct Ledger {
-    file: Mutex<BufWriter<File>>,
+    writing: Mutex<Writing>,
 }
+
+#[derive(Debug)]
+struct Writing {
+    file: BufWriter<File>,
+    entries: u64,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// Something could not be written; nothing that is written from then on would tell so.
+    Broken,
+    /// It has its last line.
+    Closed,
+}
+
+/// How much of a reply is kept, in octets: far more than replies say, and less than a line may have.
+const MOST_REPLY_OCTETS: usize = 1024;
 
 impl Ledger {
     /// Makes the file, or empties it.
@@ -59,32 +81,69 @@ impl Ledger {
         writeln!(file, "{HEADING} run={run}")?;
         file.flush()?;
         Ok(Self {
-            file: Mutex::new(file),
+            writing: Mutex::new(Writing {
+                file,
+                entries: 0,
+                state: State::Open,
+            }),
         })
     }
 
-    /// Writes down how the body of a message was answered; `reply` is its first line.
+    /// Writes down how the body of a message was answered; `reply` is its first line. After an error
+    /// it takes nothing more and gets no last line.
     pub fn record(&self, number: u64, answer: Answer, reply: &str) -> io::Result<()> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         // A reply that a hostile server sends must not become a line of its own.
         let reply = reply.split(['\r', '\n']).next().unwrap_or_default();
-        if reply.is_empty() {
-            writeln!(file, "{number} {}", answer.name())
-        } else {
-            writeln!(file, "{number} {} {reply}", answer.name())
-        }
+        let reply = &reply[..reply.floor_char_boundary(MOST_REPLY_OCTETS)];
+        self.write(|writing| {
+            let name = answer.name();
+            if reply.is_empty() {
+                writeln!(writing.file, "{number} {name}")?;
+            } else {
+                writeln!(writing.file, "{number} {name} {reply}")?;
+            }
+            writing.entries += 1;
+            Ok(())
+        })
     }
 
-    /// Brings all of it to the file.
+    /// Brings all that there is so far to the file.
     pub fn flush(&self) -> io::Result<()> {
-        self.file
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .flush()
+        self.write(|writing| writing.file.flush())
+    }
+
+    /// Writes the last line, after which there are no more entries, and brings all of it to the
+    /// file. Without it a ledger counts as broken off.
+    pub fn close(&self) -> io::Result<()> {
+        self.write(|writing| {
+            writeln!(writing.file, "{END} {}", writing.entries)?;
+            writing.file.flush()?;
+            writing.state = State::Closed;
+            Ok(())
+        })
+    }
+
+    fn write(&self, what: impl FnOnce(&mut Writing) -> io::Result<()>) -> io::Result<()> {
+        let mut writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        match writing.state {
+            State::Open => {}
+            State::Broken => return Err(io::Error::other("a part of it could not be written")),
+            State::Closed => return Err(io::Error::other("it is closed")),
+        }
+        let written = what(&mut writing);
+        if written.is_err() {
+            writing.state = State::Broken;
+        }
+        written
     }
 }
 
 const HEADING: &str = "prixfixe-load-ledger 1";
+/// How the last line begins.
+const END: &str = "end";
+/// The longest line that is read, in octets with its end: a number, an answer and
+/// [`MOST_REPLY_OCTETS`] are less.
+const MOST_LINE_OCTETS: u64 = 4096;
 
 /// A line of a ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,30 +156,97 @@ pub struct Entry {
     pub reply: String,
 }
 
-/// A ledger that is being read.
+/// A ledger that is being read. After a fault there are no more entries.
 #[derive(Debug)]
 pub struct LedgerReader {
     /// The run that wrote it.
     pub run: RunId,
-    lines: io::Lines<BufReader<File>>,
+    file: BufReader<File>,
+    line: Vec<u8>,
     line_number: u64,
+    entries: u64,
+    reading: Reading,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Entries,
+    /// The file is over, or has a fault.
+    Over,
+    /// The last line was read, and counts what is there.
+    Complete,
 }
 
 impl LedgerReader {
     /// Opens a ledger.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let mut lines = BufReader::new(File::open(path)?).lines();
-        let heading = lines.next().transpose()?.unwrap_or_default();
-        let run = heading
-            .strip_prefix(HEADING)
+        let mut file = BufReader::new(File::open(path)?);
+        let mut line = Vec::new();
+        (&mut file)
+            .take(MOST_LINE_OCTETS)
+            .read_until(b'\n', &mut line)?;
+        let run = std::str::from_utf8(&line)
+            .ok()
+            .and_then(|line| line.strip_suffix('\n'))
+            .and_then(|line| line.strip_prefix(HEADING))
             .and_then(|rest| rest.strip_prefix(" run="))
             .and_then(|run| run.parse().ok())
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "this is not a ledger"))?;
+            .ok_or_else(|| invalid("this is not a ledger"))?;
         Ok(Self {
             run,
-            lines,
+            file,
+            line,
             line_number: 1,
+            entries: 0,
+            reading: Reading::Entries,
         })
+    }
+
+    /// Whether all entries were read and the last line was there. Otherwise, once there are no more,
+    /// the ledger broke off: its run goes on, was killed, or could not write it.
+    pub fn is_complete(&self) -> bool {
+        self.reading == Reading::Complete
+    }
+
+    fn entry(&mut self) -> io::Result<Option<Entry>> {
+        self.line.clear();
+        (&mut self.file)
+            .take(MOST_LINE_OCTETS)
+            .read_until(b'\n', &mut self.line)?;
+        self.line_number += 1;
+        let Some(line) = self.line.strip_suffix(b"\n") else {
+            if self.line.len() as u64 == MOST_LINE_OCTETS {
+                return Err(self.damaged());
+            }
+            // What was cut off may read as something else, such as another number.
+            return Ok(None);
+        };
+        let line = std::str::from_utf8(line).map_err(|_| self.damaged())?;
+        if let Some(count) = line.strip_prefix(END) {
+            let count: u64 = count.trim().parse().map_err(|_| self.damaged())?;
+            if count != self.entries {
+                let fault = format!(
+                    "the ledger should have {count} entries, and has {}",
+                    self.entries
+                );
+                return Err(invalid(fault));
+            }
+            if !self.file.fill_buf()?.is_empty() {
+                return Err(invalid("something stands behind the end of the ledger"));
+            }
+            self.reading = Reading::Complete;
+            return Ok(None);
+        }
+        let entry = parse(line).ok_or_else(|| self.damaged())?;
+        self.entries += 1;
+        Ok(Some(entry))
+    }
+
+    fn damaged(&self) -> io::Error {
+        invalid(format!(
+            "line {} of the ledger is damaged",
+            self.line_number
+        ))
     }
 }
 
@@ -128,16 +254,19 @@ impl Iterator for LedgerReader {
     type Item = io::Result<Entry>;
 
     fn next(&mut self) -> Option<io::Result<Entry>> {
-        let line = match self.lines.next()? {
-            Ok(line) => line,
-            Err(error) => return Some(Err(error)),
-        };
-        self.line_number += 1;
-        Some(parse(&line).ok_or_else(|| {
-            let fault = format!("line {} of the ledger is damaged", self.line_number);
-            io::Error::new(io::ErrorKind::InvalidData, fault)
-        }))
+        if self.reading != Reading::Entries {
+            return None;
+        }
+        let entry = self.entry().transpose();
+        if self.reading == Reading::Entries && !matches!(entry, Some(Ok(_))) {
+            self.reading = Reading::Over;
+        }
+        entry
     }
+}
+
+fn invalid(fault: impl Into<String>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, fault.into())
 }
 
 fn parse(line: &str) -> Option<Entry> {
@@ -167,11 +296,13 @@ mod tests {
         ledger
             .record(1, Answer::Refused, "451 no\r\n9 accepted")
             .unwrap();
-        ledger.flush().unwrap();
+        ledger.close().unwrap();
+        assert!(ledger.record(3, Answer::Accepted, "250").is_err());
 
-        let reader = LedgerReader::open(&path).unwrap();
+        let mut reader = LedgerReader::open(&path).unwrap();
         assert_eq!(reader.run, RunId::from_seed(5));
-        let entries: Vec<Entry> = reader.map(Result::unwrap).collect();
+        let entries: Vec<Entry> = reader.by_ref().map(Result::unwrap).collect();
+        assert!(reader.is_complete());
         let entry = |number, answer, reply: &str| Entry {
             number,
             answer,
@@ -202,5 +333,83 @@ mod tests {
         assert!(reader.next().unwrap().is_ok());
         let error = reader.next().unwrap().unwrap_err();
         assert!(error.to_string().contains("line 3"), "{error}");
+    }
+
+    /// Reads a file with these lines behind its heading: how many entries it gives, whether it is
+    /// complete, and its fault.
+    fn read(lines: &str) -> (usize, bool, Option<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.ledger");
+        let heading = "prixfixe-load-ledger 1 run=0000000000000005\n";
+        std::fs::write(&path, format!("{heading}{lines}")).unwrap();
+        let mut reader = LedgerReader::open(&path).unwrap();
+        let mut entries = 0;
+        let fault = reader.by_ref().find_map(|entry| {
+            entries += usize::from(entry.is_ok());
+            entry.err().map(|error| error.to_string())
+        });
+        assert!(reader.next().is_none());
+        (entries, reader.is_complete(), fault)
+    }
+
+    #[test]
+    fn a_ledger_that_was_cut_anywhere_is_not_complete() {
+        let whole = "0 accepted 250\n12 accepted 250 ok\nend 2\n";
+        assert_eq!(read(whole), (2, true, None));
+        for cut in 0..whole.len() {
+            let (entries, is_complete, fault) = read(&whole[..cut]);
+            assert!(!is_complete, "after {cut} octets");
+            assert_eq!(fault, None, "after {cut} octets");
+            let whole_lines = whole[..cut].matches('\n').count();
+            assert_eq!(entries, whole_lines, "after {cut} octets");
+        }
+    }
+
+    #[test]
+    fn an_end_that_counts_otherwise_or_is_not_the_end_is_a_fault() {
+        for (lines, fault) in [
+            ("0 accepted\nend 2\n", "should have 2 entries, and has 1"),
+            ("end 0\n0 accepted\n", "stands behind the end"),
+            ("end x\n", "line 2 of the ledger is damaged"),
+        ] {
+            let (_, is_complete, said) = read(lines);
+            assert!(!is_complete);
+            assert!(said.unwrap().contains(fault), "{fault}");
+        }
+    }
+
+    #[test]
+    fn a_line_without_end_is_not_read_to_its_end() {
+        let endless = "0 accepted ".to_owned() + &"x".repeat(1 << 20);
+        let (entries, is_complete, fault) = read(&endless);
+        assert_eq!((entries, is_complete), (0, false));
+        assert!(fault.unwrap().contains("line 2"));
+    }
+
+    #[test]
+    fn a_reply_of_any_length_is_one_line_that_can_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.ledger");
+        let ledger = Ledger::create(&path, RunId::from_seed(5)).unwrap();
+        ledger
+            .record(u64::MAX, Answer::Accepted, &"ü".repeat(5000))
+            .unwrap();
+        ledger.close().unwrap();
+        let entry = LedgerReader::open(&path).unwrap().next().unwrap().unwrap();
+        assert_eq!(entry.reply.len(), MOST_REPLY_OCTETS);
+    }
+
+    #[test]
+    fn a_ledger_that_could_not_be_written_gets_no_end() {
+        let ledger = Ledger {
+            writing: Mutex::new(Writing {
+                file: BufWriter::with_capacity(0, File::open("/dev/null").unwrap()),
+                entries: 0,
+                state: State::Open,
+            }),
+        };
+        assert!(ledger.record(0, Answer::Accepted, "250").is_err());
+        let later = ledger.close().unwrap_err().to_string();
+        assert!(later.contains("could not be written"), "{later}");
     }
 }

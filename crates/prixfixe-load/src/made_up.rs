@@ -105,6 +105,7 @@ pub(crate) fn measurement() -> Measurement {
             duplicated: findings(),
             altered: findings(),
             refused_but_stored: findings(),
+            foreign: findings(),
             ..Verification::default()
         }),
         settings: json!({

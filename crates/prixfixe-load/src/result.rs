@@ -255,6 +255,9 @@ pub struct Verification {
     /// Messages found that are of another run.
     #[serde(default)]
     pub of_other_runs: u64,
+    /// Messages of the last two kinds in a place where nothing but the run's own may be.
+    #[serde(default)]
+    pub foreign: Findings,
 }
 
 impl Verification {
@@ -265,6 +268,7 @@ impl Verification {
             &self.duplicated,
             &self.altered,
             &self.refused_but_stored,
+            &self.foreign,
         ]
         .iter()
         .all(|findings| findings.count == 0)

@@ -4,15 +4,14 @@
 //! account, and then it is settled. What it keeps for a message is four octets, in pages of 1,024
 //! messages whose numbers follow each other, and the names of a bounded number of findings.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
-use crate::contents;
-use crate::label::{self, Inspected, Label};
+use crate::label::{self, Inspected};
 use crate::ledger::{Answer, LedgerReader};
-use crate::result::Verification;
+use crate::result::{Findings, Verification};
 use crate::run_id::RunId;
 
 mod book;
@@ -25,10 +24,19 @@ use finding::{Fault, Known, KnownEntry, Notes};
 #[derive(Debug)]
 pub struct Account {
     ledgers: Vec<PathBuf>,
+    unfinished_ledgers: Vec<PathBuf>,
     copies: NonZeroU16,
     runs: HashMap<RunId, Book>,
+    /// How many pages the books may have yet.
+    pages_left: u64,
+    /// The runs of which a ledger broke off: what it does not have may have been acknowledged.
+    unfinished: HashSet<RunId>,
+    /// Whether nothing else may be where these runs are looked for.
+    alone: bool,
     /// What was found, and what of it is wrong.
     stored: u64,
+    unlisted: u64,
+    foreign: Findings,
     unlabelled: u64,
     of_other_runs: u64,
     duplicated: Notes,
@@ -45,14 +53,27 @@ impl Account {
     /// acknowledged message has to be found: once, or once for each recipient where a target stores
     /// it so. Ledgers may be of the same run if no message is in two of them.
     pub fn open(ledgers: &[PathBuf], copies: NonZeroU16) -> Result<Self, AccountError> {
+        let account = Self::open_unfinished(ledgers, copies)?;
+        match account.unfinished_ledgers.first() {
+            Some(path) => Err(AccountError::Unfinished(path.clone())),
+            None => Ok(account),
+        }
+    }
+
+    /// The same, from ledgers that may have broken off, as that of a generator that was killed. What
+    /// such a run sent and its ledger does not have is nobody's fault where it is found, and nobody
+    /// knows of it where it is not.
+    pub fn open_unfinished(ledgers: &[PathBuf], copies: NonZeroU16) -> Result<Self, AccountError> {
+        let mut unfinished = HashSet::new();
+        let mut unfinished_ledgers = Vec::new();
         let mut runs: HashMap<RunId, Book> = HashMap::new();
         let mut pages_left = Self::MOST_MESSAGES / book::PAGE_RECORDS;
         for path in ledgers {
             let unreadable = AccountError::of_ledger(path);
-            let ledger = LedgerReader::open(path).map_err(&unreadable)?;
+            let mut ledger = LedgerReader::open(path).map_err(&unreadable)?;
             let run = ledger.run;
             let book = runs.entry(run).or_default();
-            for entry in ledger {
+            for entry in ledger.by_ref() {
                 let entry = entry.map_err(&unreadable)?;
                 let record = book
                     .record_or_new(entry.number, &mut pages_left)
@@ -64,12 +85,22 @@ impl Account {
                     });
                 }
             }
+            if !ledger.is_complete() {
+                unfinished.insert(run);
+                unfinished_ledgers.push(path.clone());
+            }
         }
         Ok(Self {
             ledgers: ledgers.to_owned(),
+            unfinished_ledgers,
             copies,
             runs,
+            pages_left,
+            unfinished,
+            alone: false,
             stored: 0,
+            unlisted: 0,
+            foreign: Findings::default(),
             unlabelled: 0,
             of_other_runs: 0,
             duplicated: Notes::default(),
@@ -78,29 +109,52 @@ impl Account {
         })
     }
 
+    /// The ledgers that broke off.
+    pub fn unfinished_ledgers(&self) -> &[PathBuf] {
+        &self.unfinished_ledgers
+    }
+
+    /// Says that nothing else may be where these runs are looked for: from now on a message without
+    /// a label, or of another run, is a fault.
+    pub fn expect_nothing_else(&mut self) {
+        self.alone = true;
+    }
+
     /// Takes down a message that was found; `place` says where. Trace lines may stand in front of
     /// it.
     pub fn arrived(&mut self, message: &[u8], place: &str) {
         let (label, is_intact) = match label::inspect(message) {
             Inspected::Unlabelled => {
                 self.unlabelled += 1;
+                self.stranger("a message without a label", place);
                 return;
             }
-            Inspected::Intact(label) => (label, has_its_message_id(message, &label)),
+            Inspected::Intact(label) => (label, true),
             Inspected::Altered(label) => (label, false),
         };
         let Some(book) = self.runs.get_mut(&label.run) else {
             self.of_other_runs += 1;
+            let what = format!("message {} of run {}", label.number, label.run);
+            self.stranger(&what, place);
             return;
         };
         self.stored += 1;
         let who = (label.run, label.number);
-        let Some(record) = book.record(label.number) else {
+        let is_unfinished = self.unfinished.contains(&label.run);
+        let record = if is_unfinished {
+            book.record_or_new(label.number, &mut self.pages_left)
+        } else {
+            book.record(label.number)
+        };
+        let Some(record) = record else {
             let is_first = !self.not_wanted.names(who);
             self.not_wanted.add(who, place, is_first);
             return;
         };
-        let is_wanted = matches!(record.answer, Some(Answer::Accepted | Answer::Unknown));
+        let is_unlisted = record.answer.is_none() && is_unfinished;
+        self.unlisted += u64::from(is_unlisted && record.found() == 0);
+        let is_wanted =
+            is_unlisted || matches!(record.answer, Some(Answer::Accepted | Answer::Unknown));
         if !is_wanted {
             self.not_wanted.add(who, place, record.found() == 0);
         }
@@ -123,11 +177,14 @@ impl Account {
             stored: self.stored,
             unlabelled: self.unlabelled,
             of_other_runs: self.of_other_runs,
+            unanswered_but_stored: self.unlisted,
+            foreign: self.foreign,
             ..Verification::default()
         };
         let mut lost = Notes::default();
         let mut known = Known {
             several_runs: self.runs.len() > 1,
+            unfinished: self.unfinished,
             ..Known::default()
         };
         // The ledgers are read again, so that replies need not be kept in memory.
@@ -175,17 +232,18 @@ impl Account {
         }
         Ok(verification)
     }
-}
 
-/// Whether the line in front of the label, which its hash does not cover, is as it was sent.
-fn has_its_message_id(message: &[u8], label: &Label) -> bool {
-    let mut field = Vec::new();
-    contents::write_message_id(label.run, label.number, &mut field);
-    memchr::memmem::find_iter(message, &field).any(|at| {
-        let (before, after) = (&message[..at], &message[at + field.len()..]);
-        (before.is_empty() || before.ends_with(b"\n"))
-            && (after.starts_with(b"\r\n") || after.starts_with(b"\n"))
-    })
+    fn stranger(&mut self, what: &str, place: &str) {
+        if !self.alone {
+            return;
+        }
+        self.foreign.count += 1;
+        if self.foreign.named.len() < Findings::MOST_NAMED {
+            self.foreign
+                .named
+                .push(format!("{what}: found as {}", finding::shortened(place)));
+        }
+    }
 }
 
 /// An account that cannot be drawn up.
@@ -209,6 +267,12 @@ pub enum AccountError {
         /// The message.
         number: u64,
     },
+    /// A ledger has no end, so that losses would not be seen.
+    #[error(
+        "{}: the ledger has no end: its run goes on, was killed, or could not write it; wait for the end of the run, or take --unfinished to compare what there is",
+        .0.display()
+    )]
+    Unfinished(PathBuf),
     /// A ledger is not any more what it was; the run goes on.
     #[error("{} changes while it is read; wait for the end of the run", .0.display())]
     Changed(PathBuf),

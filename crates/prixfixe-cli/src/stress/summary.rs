@@ -136,8 +136,16 @@ fn lines(result: &ResultFile) -> Vec<String> {
 /// A comparison in one line.
 pub(super) fn of_verification(verification: &Verification) -> String {
     if verification.holds() {
+        let strangers = match verification.unlabelled + verification.of_other_runs {
+            0 => String::new(),
+            _ => format!(
+                "; WARNING: beside them {} without a label and {} of other runs, which may be copies",
+                notation::count(verification.unlabelled),
+                notation::count(verification.of_other_runs)
+            ),
+        };
         return format!(
-            "compared with {}: all {} acknowledged messages are there, once and unaltered",
+            "compared with {}: all {} acknowledged messages are there, once and unaltered{strangers}",
             verification.source,
             notation::count(verification.acknowledged)
         );
@@ -147,6 +155,7 @@ pub(super) fn of_verification(verification: &Verification) -> String {
         ("duplicated", &verification.duplicated),
         ("altered", &verification.altered),
         ("refused but stored", &verification.refused_but_stored),
+        ("foreign", &verification.foreign),
     ];
     let found: Vec<String> = findings
         .into_iter()

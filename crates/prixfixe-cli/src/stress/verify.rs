@@ -17,7 +17,8 @@ use crate::cli::Outcome;
 /// Every message of a run carries its number and a hash, and the run's ledger says how each was
 /// answered. A message that was acknowledged and is not there is lost; one that is there more often
 /// is duplicated, one with other octets altered; and what was refused must not be there at all.
-/// Exit code 0 says that it holds, 1 that it does not, 2 that it could not be told.
+/// Exit code 0 says that it holds, 1 that it does not, 2 that it could not be told, as with a ledger
+/// that broke off or that acknowledges nothing.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples: prixfixe stress verify --ledger run.ledger --store /var/lib/prixfixe
@@ -25,7 +26,7 @@ use crate::cli::Outcome;
           prixfixe stress verify --ledger run.ledger --export dump --form sink-dump --json"
 )]
 pub(crate) struct Verify {
-    /// The ledgers of one or several runs, all of them complete
+    /// The ledgers of one or several runs, all of them with their end
     #[arg(long = "ledger", value_name = "FILE", required = true, num_args = 1..)]
     ledgers: Vec<PathBuf>,
 
@@ -46,6 +47,15 @@ pub(crate) struct Verify {
     /// How often a message has to be there: more than once where each recipient has a copy
     #[arg(long, value_name = "COUNT", default_value_t = NonZeroU16::MIN)]
     copies: NonZeroU16,
+
+    /// Take ledgers that broke off, as when a run was killed: what they do not have may be there, and
+    /// may be lost without being seen
+    #[arg(long)]
+    unfinished: bool,
+
+    /// Messages without a label and of other runs are faults: nothing but these runs may be there
+    #[arg(long)]
+    nothing_else: bool,
 
     /// Print the comparison as JSON, as result files have it
     #[arg(long)]
@@ -82,19 +92,22 @@ impl From<FormName> for Form {
 impl Verify {
     /// Compares, and says what came of it.
     pub(super) fn run(&self) -> io::Result<Outcome> {
-        let verification = match self.compare() {
-            Ok(verification) => verification,
+        let (verification, broken_off) = match self.compare() {
+            Ok(compared) => compared,
             Err(failure) => {
                 writeln!(io::stderr(), "prixfixe stress verify: {failure}")?;
                 return Ok(Outcome::Misused);
             }
         };
+        for warning in warnings(&verification, &broken_off) {
+            writeln!(io::stderr(), "prixfixe stress verify: WARNING: {warning}")?;
+        }
         let mut out = io::stdout().lock();
         if self.json {
             serde_json::to_writer_pretty(&mut out, &verification)?;
             writeln!(out)?;
         } else {
-            print(&verification, &mut out)?;
+            print(&verification, broken_off.is_empty(), &mut out)?;
         }
         out.flush()?;
         Ok(if verification.holds() {
@@ -104,8 +117,17 @@ impl Verify {
         })
     }
 
-    fn compare(&self) -> Result<Verification, Failure> {
-        let mut account = Account::open(&self.ledgers, self.copies)?;
+    /// The comparison, and the ledgers that broke off.
+    fn compare(&self) -> Result<(Verification, Vec<PathBuf>), Failure> {
+        let mut account = if self.unfinished {
+            Account::open_unfinished(&self.ledgers, self.copies)?
+        } else {
+            Account::open(&self.ledgers, self.copies)?
+        };
+        let broken_off = account.unfinished_ledgers().to_vec();
+        if self.nothing_else {
+            account.expect_nothing_else();
+        }
         for folder in &self.stores {
             store_source::take_down(folder, &mut account)?;
         }
@@ -124,7 +146,12 @@ impl Verify {
             .flatten()
             .map(|path| path.display().to_string())
             .collect();
-        Ok(account.settle(&sources.join(", "))?)
+        let verification = account.settle(&sources.join(", "))?;
+        // With nothing acknowledged there is nothing that could have been broken.
+        if verification.acknowledged == 0 && verification.holds() {
+            return Err(Failure::NothingAcknowledged);
+        }
+        Ok((verification, broken_off))
     }
 }
 
@@ -137,9 +164,13 @@ enum Failure {
     Store(#[from] StoreError),
     #[error(transparent)]
     Export(#[from] ExportError),
+    #[error(
+        "the ledger acknowledges no message, so there is nothing to be kept; did its run reach a server?"
+    )]
+    NothingAcknowledged,
 }
 
-fn print(verification: &Verification, out: &mut impl Write) -> io::Result<()> {
+fn print(verification: &Verification, is_complete: bool, out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "{}", verification.source)?;
     let mut line = |name: &str, count: u64| writeln!(out, "  {name:<22} {count:>12}");
     line("acknowledged", verification.acknowledged)?;
@@ -156,18 +187,51 @@ fn print(verification: &Verification, out: &mut impl Write) -> io::Result<()> {
         ("duplicated", &verification.duplicated),
         ("altered", &verification.altered),
         ("refused but stored", &verification.refused_but_stored),
+        ("foreign", &verification.foreign),
     ] {
         print_findings(name, findings, out)?;
     }
     writeln!(
         out,
         "{}",
-        if verification.holds() {
-            "Every acknowledgement was kept."
-        } else {
-            "Acknowledgements were NOT kept."
+        match (verification.holds(), is_complete) {
+            (true, true) => "Every acknowledgement was kept.",
+            (true, false) => "Every acknowledgement that a ledger has was kept.",
+            (false, _) if only_foreign(verification) =>
+                "Acknowledgements were kept, and OTHER messages found.",
+            (false, _) => "Acknowledgements were NOT kept.",
         }
     )
+}
+
+/// Whether nothing is wrong but that there are messages of others.
+fn only_foreign(verification: &Verification) -> bool {
+    let without = Verification {
+        foreign: Findings::default(),
+        ..verification.clone()
+    };
+    without.holds()
+}
+
+/// What has to be known beside a comparison, of whatever form.
+fn warnings(verification: &Verification, broken_off: &[PathBuf]) -> Vec<String> {
+    let mut warnings: Vec<String> = broken_off
+        .iter()
+        .map(|path| {
+            format!(
+                "{}: the ledger has no end; messages that were acknowledged and are not in it are not looked for",
+                path.display()
+            )
+        })
+        .collect();
+    let strangers = verification.unlabelled + verification.of_other_runs;
+    if strangers > 0 && verification.foreign.count == 0 {
+        warnings.push(format!(
+            "{} without a label and {} of other runs were found: a second copy whose label was changed would be among them; where nothing else may be, take --nothing-else",
+            verification.unlabelled, verification.of_other_runs
+        ));
+    }
+    warnings
 }
 
 fn print_findings(name: &str, findings: &Findings, out: &mut impl Write) -> io::Result<()> {

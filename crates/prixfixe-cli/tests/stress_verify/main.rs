@@ -52,7 +52,6 @@ impl Run {
             let reply = deliver(&mut client, &run.message(number));
             run.ledger.record(number, Answer::Accepted, &reply).unwrap();
         }
-        run.ledger.flush().unwrap();
         run
     }
 
@@ -68,6 +67,8 @@ impl Run {
 
     /// `prixfixe stress verify` with the ledger and these arguments.
     fn verify(&self, arguments: &[&str]) -> Output {
+        // It is closed already when this is not the first time.
+        let _ = self.ledger.close();
         let ledger = self.folder.path().join("run.ledger");
         let ledger = ledger.to_str().unwrap();
         prixfixe(&[&["stress", "verify", "--ledger", ledger], arguments].concat())
@@ -213,7 +214,6 @@ fn an_octet_that_changed_on_the_way_is_seen() {
     run.ledger
         .record(MESSAGES, Answer::Accepted, &reply)
         .unwrap();
-    run.ledger.flush().unwrap();
     let id = smtp_client::id(&reply);
     assert_blames(
         &run.verify_store(),
@@ -230,7 +230,6 @@ fn what_was_refused_must_not_be_in_the_store() {
     run.ledger
         .record(MESSAGES, Answer::Refused, "451 4.3.0 no")
         .unwrap();
-    run.ledger.flush().unwrap();
     let output = run.verify_store();
     assert_eq!(output.status.code(), Some(1));
     let said = text(&output.stdout);
@@ -242,7 +241,16 @@ fn a_comparison_that_cannot_be_made_ends_with_the_code_of_misuse() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     fs::write(path("none"), "something else\n").unwrap();
-    Ledger::create(Path::new(&path("ledger")), RunId::from_seed(1)).unwrap();
+    let ledger = |name: &str, entries: u64| {
+        let ledger = Ledger::create(Path::new(&path(name)), RunId::from_seed(1)).unwrap();
+        for number in 0..entries {
+            ledger.record(number, Answer::Refused, "452 no").unwrap();
+        }
+        ledger
+    };
+    ledger("ledger", 1).close().unwrap();
+    ledger("unfinished", 1).flush().unwrap();
+    fs::write(path("mbox"), "").unwrap();
     let verify = |arguments: &[&str]| {
         let output = prixfixe(&[&["stress", "verify"], arguments].concat());
         assert_eq!(output.status.code(), Some(2));
@@ -250,6 +258,7 @@ fn a_comparison_that_cannot_be_made_ends_with_the_code_of_misuse() {
         text(&output.stderr)
     };
     let (ledger, none) = (path("ledger"), path("none"));
+    let (unfinished, mbox) = (path("unfinished"), path("mbox"));
     let missing = path("missing");
     for (arguments, reason) in [
         (
@@ -272,6 +281,14 @@ fn a_comparison_that_cannot_be_made_ends_with_the_code_of_misuse() {
             &["--ledger", &ledger, "--export", &none],
             "none is no Maildir",
         ),
+        (
+            &["--ledger", &unfinished, "--export", &mbox],
+            "the ledger has no end",
+        ),
+        (
+            &["--ledger", &ledger, "--export", &mbox],
+            "acknowledges no message",
+        ),
         (&["--ledger", &ledger], "--store"),
         (&["--store", &none], "--ledger"),
         (
@@ -286,4 +303,53 @@ fn a_comparison_that_cannot_be_made_ends_with_the_code_of_misuse() {
         let said = verify(arguments);
         assert!(said.contains(reason), "{reason:?} is not in {said:?}");
     }
+}
+
+#[test]
+fn a_ledger_that_broke_off_is_refused_unless_that_is_said() {
+    let run = Run::of_messages();
+    let store = run.store();
+    let store = ["--store", store.to_str().unwrap()];
+    assert_holds(&run.verify(&store));
+    let ledger = run.folder.path().join("run.ledger");
+    let whole = fs::read_to_string(&ledger).unwrap();
+    // Its heading and ten entries.
+    let cut: Vec<&str> = whole.split_inclusive('\n').take(11).collect();
+    fs::write(&ledger, cut.concat()).unwrap();
+
+    let refused = run.verify(&store);
+    assert_eq!(refused.status.code(), Some(2));
+    let said = text(&refused.stderr);
+    assert!(said.contains("has no end") && said.contains("--unfinished"));
+
+    let taken = run.verify(&[&store[..], &["--unfinished"]].concat());
+    let (said, warned) = (text(&taken.stdout), text(&taken.stderr));
+    assert_eq!(taken.status.code(), Some(0), "{said}{warned}");
+    assert!(said.contains("Every acknowledgement that a ledger has was kept."));
+    assert!(warned.contains("WARNING") && warned.contains("not in it"));
+
+    // Only the heading.
+    fs::write(&ledger, cut[0]).unwrap();
+    let nothing = run.verify(&[&store[..], &["--unfinished"]].concat());
+    assert_eq!(nothing.status.code(), Some(2));
+    assert!(text(&nothing.stderr).contains("acknowledges no message"));
+}
+
+#[test]
+fn a_copy_whose_label_has_another_name_is_warned_of_and_a_fault_where_nothing_else_may_be() {
+    let run = Run::of_messages();
+    let copy = text(&run.message(7)).replacen("Prixfixe-Load:", "Prixfixe-Lead:", 1);
+    let mut client = Client::greeted(run.server.address());
+    let reply = deliver(&mut client, copy.as_bytes());
+    let id = smtp_client::id(&reply);
+    let warned = run.verify_store();
+    assert_holds(&warned);
+    assert!(text(&warned.stderr).contains("WARNING: 1 without a label"));
+
+    let store = run.store();
+    let judged = run.verify(&["--store", store.to_str().unwrap(), "--nothing-else"]);
+    let said = text(&judged.stdout);
+    assert_eq!(judged.status.code(), Some(1), "{said}");
+    let named = format!("foreign:\n  a message without a label: found as {id}\n");
+    assert!(said.contains(&named), "{said}");
 }

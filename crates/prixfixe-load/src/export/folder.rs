@@ -1,10 +1,10 @@
 //! Messages that are files.
 
 use std::fs::{self, DirEntry, File, ReadDir};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use super::{ExportError, Exported, MOST_OCTETS};
+use super::{ExportError, Exported, MOST_OCTETS, is_maildir};
 
 /// How deep folders lie within each other at most; each of them is open meanwhile.
 pub(super) const MOST_DEPTH: usize = 16;
@@ -31,9 +31,19 @@ impl Folder {
 
     /// Those of a Maildir that are delivered.
     pub(super) fn of_maildir(root: &Path) -> Result<Self, ExportError> {
+        let mut open = Vec::new();
+        for name in ["cur", "new"] {
+            match listed(&root.join(name)) {
+                Ok(folder) => open.push(folder),
+                // The one is made at the first delivery and the other when somebody reads.
+                Err(ExportError::Unreadable { error, .. })
+                    if error.kind() == ErrorKind::NotFound && is_maildir(root) => {}
+                Err(error) => return Err(error),
+            }
+        }
         Ok(Self {
             root: root.to_owned(),
-            open: vec![listed(&root.join("cur"))?, listed(&root.join("new"))?],
+            open,
             recursive: false,
         })
     }
@@ -52,7 +62,8 @@ impl Folder {
             if kind.is_file() {
                 return Ok(Some(entry.path()));
             }
-            if kind.is_dir() && self.recursive {
+            let is_under_way = entry.file_name() == "tmp" && path.join("new").is_dir();
+            if kind.is_dir() && self.recursive && !is_under_way {
                 if self.open.len() == MOST_DEPTH {
                     return Err(ExportError::TooDeep(entry.path()));
                 }

@@ -139,6 +139,37 @@ fn a_maildir_has_what_was_delivered_and_nothing_else() {
 }
 
 #[test]
+fn what_is_under_way_in_a_maildir_is_no_message_whatever_folders_are_missing() {
+    for folders in [&["new", "tmp"][..], &["cur", "tmp"], &["tmp"], &["new"]] {
+        let folder = tempfile::tempdir().unwrap();
+        for name in folders {
+            fs::create_dir(folder.path().join(name)).unwrap();
+            fs::write(folder.path().join(name).join("1"), name).unwrap();
+        }
+        assert_eq!(detect(folder.path()).unwrap(), Form::Maildir, "{folders:?}");
+        let expected: Vec<_> = folders
+            .iter()
+            .filter(|name| **name != "tmp")
+            .map(|name| (format!("{name}/1"), name.as_bytes().to_vec()))
+            .collect();
+        assert_eq!(found(folder.path()), expected, "{folders:?}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["user/new/1", "user/tmp/2", "tmp/3"] {
+        let path = folder.path().join("mail").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "x").unwrap();
+    }
+    let places: Vec<_> = found(folder.path())
+        .into_iter()
+        .map(|(place, _)| place)
+        .collect();
+    assert_eq!(places, ["mail/tmp/3", "mail/user/new/1"]);
+    let none = open_as(&folder.path().join("mail/user/new"), Form::Maildir);
+    assert!(matches!(none, Err(ExportError::Unreadable { .. })));
+}
+
+#[test]
 fn a_folder_has_all_files_below_it_but_hidden_ones_and_links() {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in [

@@ -71,6 +71,11 @@ pub(super) fn verification(found: &Verification) -> Markup {
             "found though refused or never ended",
             &found.refused_but_stored,
         ),
+        (
+            "foreign",
+            "found where nothing but the run's own messages may be",
+            &found.foreign,
+        ),
     ];
     html! {
         p {

@@ -73,6 +73,7 @@ fn verified(verification: Option<&Verification>) -> Markup {
         ("duplicated", found.duplicated.count),
         ("altered", found.altered.count),
         ("refused but stored", found.refused_but_stored.count),
+        ("foreign", found.foreign.count),
     ];
     if found.holds() {
         return tile(

@@ -1,6 +1,6 @@
 //! What is wrong with which message, in words.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::ledger::Answer;
 use crate::result::Findings;
@@ -30,8 +30,7 @@ impl Notes {
         if let Some(places) = self.named.get_mut(&who)
             && places.len() < MOST_PLACES
         {
-            let end = place.floor_char_boundary(MOST_PLACE_OCTETS);
-            places.push(place[..end].to_owned());
+            places.push(shortened(place).to_owned());
         }
     }
 
@@ -50,6 +49,11 @@ impl Notes {
     }
 }
 
+/// As much of the name of a place as is told.
+pub(super) fn shortened(place: &str) -> &str {
+    &place[..place.floor_char_boundary(MOST_PLACE_OCTETS)]
+}
+
 /// What can be wrong with a message.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Fault {
@@ -64,6 +68,8 @@ pub(super) enum Fault {
 pub(super) struct Known {
     /// Whether a number alone does not say which message is meant.
     pub(super) several_runs: bool,
+    /// The runs of which a ledger broke off.
+    pub(super) unfinished: HashSet<RunId>,
     /// What the ledger says of each, and how often it was found.
     pub(super) entries: BTreeMap<Who, KnownEntry>,
 }
@@ -90,11 +96,16 @@ impl Known {
         let what = match fault {
             Fault::Lost if found == 0 => "not found".to_owned(),
             Fault::Lost => format!("copies found: {found}"),
+            // The ledger broke off before it, and so did the count.
+            Fault::Duplicated if entry.is_none() => format!("found again as {places}"),
             Fault::Duplicated => format!("found {found} times, at last as {places}"),
             Fault::Altered => format!("altered in {places}"),
             Fault::NotWanted => format!("found as {places}"),
         };
         let answered = match entry {
+            None if self.unfinished.contains(&run) => {
+                "it is not in the ledger, which broke off".to_owned()
+            }
             None => "it is not in the ledger, its body never ended".to_owned(),
             Some(KnownEntry { answer, reply, .. }) => match answer {
                 Answer::Accepted => format!("acknowledged by {reply}"),

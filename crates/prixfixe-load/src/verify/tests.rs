@@ -45,7 +45,7 @@ fn write_ledger(folder: &Path, run: u64, entries: &[(u64, Answer, &str)]) -> Pat
     for (number, answer, reply) in entries {
         ledger.record(*number, *answer, reply).unwrap();
     }
-    ledger.flush().unwrap();
+    ledger.close().unwrap();
     path
 }
 
@@ -269,10 +269,7 @@ fn findings_are_all_counted_and_not_all_named() {
         .collect();
     let settled = settled(&entries, 1, &[]);
     assert_eq!(settled.lost.count, 5000);
-    assert_eq!(
-        settled.lost.named.len(),
-        crate::result::Findings::MOST_NAMED
-    );
+    assert_eq!(settled.lost.named.len(), Findings::MOST_NAMED);
 }
 
 #[test]
@@ -291,4 +288,57 @@ fn ledgers_that_contradict_each_other_or_are_none_are_refused() {
     );
     let missing = fault(&[folder.path().join("missing")]);
     assert!(missing.contains("missing: No such file"), "{missing}");
+}
+
+#[test]
+fn a_ledger_that_broke_off_is_refused_or_blames_nobody_for_what_it_does_not_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_ledger(folder.path(), RUN, &THREE);
+    let whole = std::fs::read_to_string(&path).unwrap();
+    // Without the last message, and without the end.
+    let cut = whole.find("2 accepted").unwrap();
+    std::fs::write(&path, &whole[..cut]).unwrap();
+    let ledgers = [path];
+    let refused = Account::open(&ledgers, NonZeroU16::MIN).unwrap_err();
+    assert!(matches!(refused, AccountError::Unfinished(_)), "{refused}");
+
+    let settled = |numbers: &[u64]| {
+        let sent = sent(RUN);
+        let mut account = Account::open_unfinished(&ledgers, NonZeroU16::MIN).unwrap();
+        assert_eq!(account.unfinished_ledgers(), ledgers);
+        for number in numbers {
+            account.arrived(&sent(*number), "a");
+        }
+        account.settle("here").unwrap()
+    };
+    let all = settled(&[0, 1, 2, 5_000_000]);
+    assert!(all.holds(), "{all:?}");
+    assert_eq!((all.acknowledged, all.unanswered_but_stored), (2, 2));
+    let twice = settled(&[0, 1, 2, 2]);
+    assert_eq!(
+        twice.duplicated.named,
+        ["message 2: found again as a; it is not in the ledger, which broke off"]
+    );
+    assert_eq!(settled(&[0]).lost.count, 1);
+}
+
+#[test]
+fn where_nothing_else_may_be_a_stranger_is_a_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledgers = [write_ledger(folder.path(), RUN, &THREE[..1])];
+    let mut account = Account::open(&ledgers, NonZeroU16::MIN).unwrap();
+    account.expect_nothing_else();
+    account.arrived(&sent(RUN)(0), "a");
+    account.arrived(b"Subject: x\r\n\r\n", "b");
+    account.arrived(&sent(3)(7), "c");
+    let settled = account.settle("here").unwrap();
+    assert!(!settled.holds());
+    assert_eq!(settled.foreign.count, 2);
+    assert_eq!(
+        settled.foreign.named,
+        [
+            "a message without a label: found as b",
+            "message 7 of run 0000000000000003: found as c",
+        ]
+    );
 }

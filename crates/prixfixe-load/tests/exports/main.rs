@@ -118,7 +118,7 @@ fn what_python_keeps_is_intact() {
         fs::write(messages.join(number.to_string()), octets).unwrap();
         written.record(number, Answer::Accepted, "250").unwrap();
     }
-    written.flush().unwrap();
+    written.close().unwrap();
 
     let mut python = program("python3");
     python.args(["-c", PYTHON]).current_dir(folder.path());

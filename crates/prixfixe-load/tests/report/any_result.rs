@@ -142,7 +142,7 @@ fn findings() -> impl Strategy<Value = Findings> {
 }
 
 fn verification() -> impl Strategy<Value = Verification> {
-    (text(), vec(count(), 5), vec(findings(), 4)).prop_map(|(source, counts, mut found)| {
+    (text(), vec(count(), 5), vec(findings(), 5)).prop_map(|(source, counts, mut found)| {
         Verification {
             source,
             acknowledged: counts[0],
@@ -154,6 +154,7 @@ fn verification() -> impl Strategy<Value = Verification> {
             duplicated: found.remove(0),
             altered: found.remove(0),
             refused_but_stored: found.remove(0),
+            foreign: found.remove(0),
         }
     })
 }

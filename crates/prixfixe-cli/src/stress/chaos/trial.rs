@@ -330,6 +330,7 @@ impl Scene<'_> {
             |error: &dyn std::error::Error| LabError::Io(std::io::Error::other(error.to_string()));
         let mut account =
             Account::open(&ledgers, NonZeroU16::MIN).map_err(|error| failed(&error))?;
+        account.expect_nothing_else();
         store_source::take_down(store, &mut account).map_err(|error| failed(&error))?;
         account
             .settle("the store of the server")

@@ -118,6 +118,9 @@ impl Lab {
 
     fn compare(&self) -> Result<Verification, Box<dyn std::error::Error + Send + Sync>> {
         let mut account = Account::open(&self.ledgers, NonZeroU16::MIN)?;
+        if self.is_own() {
+            account.expect_nothing_else();
+        }
         let stores: &[PathBuf] = match &self.terms.verify {
             Verify::Stores(stores) => stores,
             Verify::OwnStores { .. } => &self.stores,
