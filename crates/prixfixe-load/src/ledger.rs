@@ -25,7 +25,7 @@ use crate::run_id::RunId;
 /// How the end of a body was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Answer {
-    /// 2xx: the message must be there, once.
+    /// 250: the message must be there, once.
     Accepted,
     /// 4xx or 5xx: it must not be there.
     Refused,

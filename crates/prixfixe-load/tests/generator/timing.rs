@@ -59,8 +59,9 @@ fn messages_start_on_schedule() {
         assert!(lag.p99 < 2.0, "{lag:?}");
         assert!(measured.valid, "{:?}", measured.invalid_because);
     } else {
-        // A machine that is busy with other tests may hold up the first one or the last one.
-        assert!((rate / RATE - 1.0).abs() <= 0.1, "{rate}/s");
+        // A machine that is busy with other tests may hold messages up, and then the result says so.
+        let kept = (rate / RATE - 1.0).abs() <= 0.1;
+        assert!(kept || !measured.valid, "{rate}/s and called valid");
     }
 }
 

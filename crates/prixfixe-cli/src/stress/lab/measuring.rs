@@ -11,7 +11,6 @@ use prixfixe_load::live::Live;
 use prixfixe_load::plan::Plan;
 use prixfixe_load::resources::{ResourceWatch, Resources};
 use prixfixe_load::result::{Measurement, Part, Server as ServerUsage};
-use prixfixe_load::schedule::{Schedule, Spacing};
 
 use super::{Lab, LabError, target_check};
 use crate::stress::progress::Progress;
@@ -72,7 +71,7 @@ impl Lab {
         }
         let mut figures = recording.measurement(&plan);
         resources.write_into(&mut figures, recording.began());
-        self.judge(name, &plan, &figures, &live);
+        self.judge(name, &figures, &live);
         self.whole_server = joined(self.whole_server.take(), figures.server.clone());
         match &mut self.whole {
             Some(whole) => whole.append(&recording),
@@ -85,7 +84,7 @@ impl Lab {
         Ok(Measured { figures, resources })
     }
 
-    fn judge(&mut self, name: &str, plan: &Plan, figures: &Measurement, live: &Live) {
+    fn judge(&mut self, name: &str, figures: &Measurement, live: &Live) {
         if figures.failed > 0 {
             let most = figures.errors.first().map_or_else(String::new, |error| {
                 format!(
@@ -102,10 +101,13 @@ impl Lab {
         }
         if live.is_stopped() {
             self.fault(format!("{name}: stopped by a signal before its end"));
-        } else if let Some(missing) = never_begun(plan, figures) {
-            let why = figures.invalid_because.first();
-            let why = why.map_or_else(String::new, |why| format!(": {why}"));
-            self.fault(format!("{name}: {missing} messages were never begun{why}"));
+        } else if let Some(why) = &figures.broken_off_by {
+            self.fault(format!("{name}: {why}"));
+        } else if figures.overdue > 0 {
+            self.fault(format!(
+                "{name}: {} messages were never begun, though they were due; take more --workers, or a lower rate",
+                figures.overdue
+            ));
         } else if figures.accepted == 0 && figures.failed == 0 {
             self.fault(format!("{name}: no message was sent"));
         }
@@ -134,19 +136,6 @@ impl Lab {
             None => None,
         }
     }
-}
-
-/// How many messages the plan means that were not sent, if it means a number.
-fn never_begun(plan: &Plan, figures: &Measurement) -> Option<u64> {
-    let meant = match &plan.schedule {
-        Schedule::Closed {
-            messages: Some(messages),
-            lasts: None,
-        } => *messages,
-        Schedule::Open(table) if table.spacing == Spacing::Even => table.count(),
-        Schedule::Closed { .. } | Schedule::Open(_) => return None,
-    };
-    Some(meant.saturating_sub(figures.sent)).filter(|missing| *missing > 0)
 }
 
 /// How often progress is shown.
