@@ -22,16 +22,17 @@ impl Failure {
     /// How much of a reply or an error a failure quotes, in octets: two long reply lines.
     pub const MOST_DETAIL: usize = 1024;
 
-    /// A failure that quotes `detail` as far as there is room. Control characters become `?`: what a
-    /// hostile server says must not steer the terminal of who reads it.
+    /// A failure that quotes `detail` as far as there is room. Control characters but the end of a
+    /// line become `?`: what a hostile server says must not steer the terminal of who reads it.
     pub fn new(kind: FailureKind, stage: Stage, detail: impl Into<String>) -> Self {
         let mut detail = detail.into();
         if detail.len() > Self::MOST_DETAIL {
             let end = detail.floor_char_boundary(Self::MOST_DETAIL);
             detail.truncate(end);
         }
-        if detail.contains(char::is_control) {
-            detail = detail.replace(char::is_control, "?");
+        let steers = |character: char| character.is_control() && character != '\n';
+        if detail.contains(steers) {
+            detail = detail.replace(steers, "?");
         }
         Self {
             kind,
@@ -93,9 +94,15 @@ mod tests {
 
     #[test]
     fn what_a_server_says_is_quoted_in_bounds_and_steers_no_terminal() {
-        let hostile = format!("550 \u{1b}[2J\u{9b}31m{}", "ü".repeat(Failure::MOST_DETAIL));
+        let hostile = format!(
+            "550-\u{1b}[2J\n550 \u{9b}31m{}",
+            "ü".repeat(Failure::MOST_DETAIL)
+        );
         let failure = Failure::new(FailureKind::Permanent(550), Stage::Mail, hostile);
-        assert!(failure.detail.starts_with("550 ?[2J?31mü"), "{failure}");
+        assert!(
+            failure.detail.starts_with("550-?[2J\n550 ?31mü"),
+            "{failure}"
+        );
         assert!(failure.detail.len() <= Failure::MOST_DETAIL);
     }
 }
