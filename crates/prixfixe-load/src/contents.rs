@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
-use crate::label::Label;
+use crate::label::{self, Label};
 use crate::plan::Contents;
 use crate::run_id::RunId;
 
@@ -69,7 +69,7 @@ impl Library {
         let run = self.run;
         // Writing into a vector cannot fail.
         let _ = write!(tail, "run {run} message {number:012}\r\n");
-        write_message_id(run, number, head);
+        label::write_message_id(run, number, head);
         head.extend_from_slice(b"\r\n");
         let label = Label {
             run,
@@ -87,13 +87,6 @@ impl Library {
             eight_bit: content.is_eight_bit(),
         }
     }
-}
-
-/// Appends the header field by which other programs tell messages apart, without its CRLF. It stands
-/// in front of the label, whose hash does not cover it.
-pub(crate) fn write_message_id(run: RunId, number: u64, head: &mut Vec<u8>) {
-    // Writing into a vector cannot fail.
-    let _ = write!(head, "Message-ID: <{run}.{number:012}@load.example>");
 }
 
 /// How long the head and the tail of a message are, in octets.

@@ -14,7 +14,6 @@ use std::io::Write;
 use memchr::memmem;
 use sha2::{Digest, Sha256};
 
-use crate::contents;
 use crate::run_id::RunId;
 
 /// Who a message is, and what must follow its label.
@@ -166,6 +165,13 @@ fn first_line(text: &[u8]) -> Option<(&[u8], LineEnd, usize)> {
     })
 }
 
+/// Appends the header field by which other programs tell messages apart, without its CRLF. It stands
+/// in front of the label, whose hash does not cover it.
+pub(crate) fn write_message_id(run: RunId, number: u64, head: &mut Vec<u8>) {
+    // Writing into a vector cannot fail.
+    let _ = write!(head, "Message-ID: <{run}.{number:012}@load.example>");
+}
+
 /// The header fields that servers put in front of a message, in lower case: the trace of RFC 5321,
 /// section 4.4; the results of checks and the signatures that go with it (RFC 8601, section 2.2; RFC
 /// 7208, section 9.1; RFC 6376, section 3.5; RFC 8617, section 4.1), which are to stand above all
@@ -189,7 +195,7 @@ const TRACE_FIELDS: [&str; 11] = [
 /// lines.
 fn is_as_sent(in_front: &[u8], label: &Label, line_end: LineEnd) -> bool {
     let mut message_id = Vec::new();
-    contents::write_message_id(label.run, label.number, &mut message_id);
+    write_message_id(label.run, label.number, &mut message_id);
     let mut message_ids = 0;
     let mut follows_trace = false;
     let mut rest = in_front;
@@ -269,7 +275,7 @@ mod tests {
             hash: Sha256::digest(content).into(),
         };
         let mut message = Vec::new();
-        contents::write_message_id(label.run, label.number, &mut message);
+        write_message_id(label.run, label.number, &mut message);
         message.extend_from_slice(b"\r\n");
         label.write_to(&mut message);
         message.extend_from_slice(content);
