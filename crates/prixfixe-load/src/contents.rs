@@ -1,10 +1,10 @@
 //! What is sent: messages that are made, or the files of a folder, all prepared before a run
 //! begins.
 //!
-//! A message consists of a head (its Message-ID and its [label](crate::label)), a content that many
-//! messages share, and a last line of its own that names run and number, so that bodies that were
-//! swapped are seen. Its hash is the state of SHA-256 after the content, copied, and the last line:
-//! a message costs the same whatever its size.
+//! A message consists of a head (its Message-ID and its [label]), a content that many messages
+//! share, and a last line of its own that names run and number, so that bodies that were swapped
+//! are seen. Its hash is the state of SHA-256 after the content, copied, and the last line: a
+//! message costs the same whatever its size.
 
 use std::io::Write;
 use std::path::PathBuf;
