@@ -7,10 +7,13 @@ mod live;
 mod places;
 mod reply;
 mod state;
+mod stream;
+mod stream_state;
 mod wakes;
 
 pub use connector::AsyncConnector;
 pub use reply::AsyncReply;
+pub use stream::{AsyncStream, StreamReceiver, StreamSender};
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -22,10 +25,10 @@ use tokio::sync::{Mutex, Semaphore};
 use crate::address::Address;
 use crate::call::Call;
 use crate::client::{ClientStatistics, ConnectError};
-use crate::outcome::{Cause, Executed, Failure, Outcome, Refusal};
+use crate::outcome::{CallError, Cause, Executed, Failure, Outcome, Refusal};
 use flight::Flight;
 use places::{Due, Ended};
-use state::{NotSent, Order, Shared};
+use state::{NotSent, Order, Placed, Shared};
 use wakes::Wakes;
 
 /// A connection over which any number of tasks make calls, each ending in an
@@ -75,6 +78,8 @@ struct Inner {
     /// Held while the connection is made anew, never during a call.
     reconnecting: Mutex<()>,
     max_payload: usize,
+    /// The longest item of a stream, in octets.
+    max_message: usize,
 }
 
 impl AsyncClient {
@@ -139,6 +144,20 @@ impl AsyncClient {
         }
     }
 
+    /// Opens a stream with `call`, whose payload the handler gets as the request. Needs a server with an
+    /// [`AsyncHandler`](crate::AsyncHandler).
+    ///
+    /// # Errors
+    /// When there is no connection or no room within the time of the call, or the request is too large.
+    /// It was not executed then.
+    pub fn stream<'f, 'c>(
+        &'f self,
+        call: impl Into<Call<'c>>,
+    ) -> impl Future<Output = Result<AsyncStream, CallError>> + Send {
+        let call = call.into();
+        AsyncStream::open(&self.inner, call)
+    }
+
     /// The most octets that a message can have.
     pub(crate) fn max_payload(&self) -> usize {
         self.inner.max_payload
@@ -173,16 +192,26 @@ impl Inner {
                     reply_limit,
                     due,
                     first_queued: false,
+                    opens_stream: false,
                 };
                 Poll::Ready(self.send(order, context.waker()))
             })
             .await;
             let sent = match sent {
-                Err(NotSent::Full) => self.queue(&call, reply_limit, &mut due).await,
+                Err(NotSent::Full) => {
+                    let order = Order {
+                        call: &call,
+                        reply_limit,
+                        due,
+                        first_queued: true,
+                        opens_stream: false,
+                    };
+                    self.queue(order, &mut due).await
+                }
                 sent => sent,
             };
             let mut flight = match sent {
-                Ok(place) => Flight::new(&self.shared, place),
+                Ok(placed) => Flight::new(&self.shared, placed.place),
                 Err(NotSent::Lost) => match self.connect_again(&mut due).await {
                     Ok(()) => continue,
                     Err(cause) => return (Ended::failed(cause, executed), None),
@@ -223,7 +252,7 @@ impl Inner {
         }
     }
 
-    fn send(&self, order: Order<'_, '_>, waker: &Waker) -> Result<u16, NotSent> {
+    fn send(&self, order: Order<'_, '_>, waker: &Waker) -> Result<Placed, NotSent> {
         if self.shared.is_forked() {
             return Err(NotSent::Forked);
         }
@@ -231,7 +260,7 @@ impl Inner {
         let mut state = self.shared.lock();
         let sent = state.send(order, waker, &mut wakes);
         let lost = match sent {
-            Err(NotSent::Corrupt(corrupt)) => state.lose(Cause::Corrupt(corrupt)),
+            Err(NotSent::Corrupt(corrupt)) => Some(state.lose(Cause::Corrupt(corrupt))),
             _ => None,
         };
         drop(state);
@@ -240,39 +269,31 @@ impl Inner {
             drop(lost);
             self.shared.tell_ended();
         }
-        let (place, nudge) = sent?;
+        let (placed, nudge) = sent?;
         if let Some(nudge) = nudge {
             nudge.go();
         }
-        Ok(place)
+        Ok(placed)
     }
 
     /// Waits for the turn of a call for which there was no room, and sends it. Only here a call has a
     /// timer of its own.
     async fn queue(
         &self,
-        call: &Call<'_>,
-        reply_limit: usize,
+        mut order: Order<'_, '_>,
         due: &mut Due,
-    ) -> Result<u16, NotSent> {
+    ) -> Result<Placed, NotSent> {
         let _queued = Queued::new(&self.shared);
         let at = due.at(Instant::now());
-        let due = *due;
+        order.due = *due;
+        order.first_queued = true;
         let turn = async {
             // It is never closed.
             let _first = self.turnstile.acquire().await.map_err(|_| NotSent::Late)?;
             let _front = Front(&self.shared);
-            poll_fn(|context| {
-                let order = Order {
-                    call,
-                    reply_limit,
-                    due,
-                    first_queued: true,
-                };
-                match self.send(order, context.waker()) {
-                    Err(NotSent::Full) => Poll::Pending,
-                    sent => Poll::Ready(sent),
-                }
+            poll_fn(|context| match self.send(order, context.waker()) {
+                Err(NotSent::Full) => Poll::Pending,
+                sent => Poll::Ready(sent),
             })
             .await
         };

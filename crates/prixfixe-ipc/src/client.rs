@@ -5,6 +5,8 @@ mod connector;
 pub(crate) mod link;
 mod pipeline;
 pub(crate) mod slots;
+mod stream;
+pub(crate) mod streams;
 mod wait;
 
 #[cfg(feature = "tokio")]
@@ -12,13 +14,14 @@ pub(crate) use connector::back_off;
 pub use connector::{ClientOptions, Connector};
 pub use link::ConnectError;
 pub use pipeline::{CallId, Pipeline, SubmitError};
+pub use stream::Stream;
 #[cfg(feature = "tokio")]
 pub(crate) use wait::LONGEST_SLEEP;
 
 use crate::address::Address;
 use crate::call::Call;
 use crate::client::channel::SendFailure;
-use crate::outcome::{Cause, Executed, Outcome, Refusal};
+use crate::outcome::{CallError, Cause, Executed, Outcome, Refusal};
 use connector::Connection;
 pub(crate) use wait::after;
 use wait::{Deadline, Waited};
@@ -115,6 +118,41 @@ impl Client {
                 return Outcome::failed(Cause::Deadline, failure.executed);
             }
         }
+    }
+
+    /// Opens a stream with `call`, whose payload the handler gets as the request. Needs a server with an
+    /// [`AsyncHandler`](crate::AsyncHandler).
+    ///
+    /// # Errors
+    /// When there is no connection within the time of the call, or the request is too large. It was not
+    /// executed then.
+    pub fn stream<'c>(&mut self, call: impl Into<Call<'c>>) -> Result<Stream<'_>, CallError> {
+        let call = call.into();
+        let mut deadline = Deadline::new(call.timeout_value());
+        let reply_limit = self.max_payload();
+        self.connect_again(&mut deadline)
+            .map_err(|cause| CallError::not_executed(cause))?;
+        let Some(connection) = self.connection.as_mut() else {
+            return Err(CallError::not_executed(Cause::Unreachable));
+        };
+        let slot = loop {
+            match connection.open_stream(&call, reply_limit, &mut self.statistics) {
+                Ok(slot) => break slot,
+                Err(SendFailure::TooLarge) => return Err(CallError::Refused(Refusal::TooLarge)),
+                Err(SendFailure::Corrupt(corrupt)) => {
+                    return Err(CallError::not_executed(Cause::Corrupt(corrupt)));
+                }
+                // Only calls that were given up can be in the way; their ends make room.
+                Err(SendFailure::Full) => {
+                    match connection.pass_over_one(&mut deadline, &mut self.statistics) {
+                        Waited::Ready => {}
+                        Waited::Over(cause) => return Err(CallError::not_executed(cause)),
+                    }
+                }
+            }
+        };
+        let timeout = call.timeout_value();
+        Ok(Stream::new(connection, &mut self.statistics, slot, timeout))
     }
 
     /// Many calls at once over this connection.

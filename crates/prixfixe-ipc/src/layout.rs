@@ -5,7 +5,7 @@ use crate::ring::{RingMemory, record_size};
 
 /// The version of everything on this page and of the control messages. A process that speaks another
 /// one is refused, with both numbers.
-pub const LAYOUT_VERSION: u32 = 1;
+pub const LAYOUT_VERSION: u32 = 2;
 
 /// The first page of a channel's segment, before the rings.
 pub(crate) const CHANNEL_HEADER: usize = 4096;
@@ -26,8 +26,20 @@ const TAKEN: usize = REQUEST_CONSUMER + 8;
 pub(crate) const REQUEST_HEADER_WORDS: usize = 7;
 /// Words before the payload of a reply, its frame not counted.
 pub(crate) const REPLY_HEADER_WORDS: usize = 3;
+/// Words by which the header of a request is longer that opens a stream or is continued.
+pub(crate) const OPENING_WORDS: usize = 1;
+/// Words before the payload of an item, a credit or a stop, its frame not counted.
+pub(crate) const STREAM_HEADER_WORDS: usize = 4;
+/// Octets of a ring that each open stream keeps free for its credit and its stop: twice their size
+/// each, for a record at the end of the ring may leave nearly its own size unused.
+pub(crate) const STREAM_RESERVE: u64 = 4 * record_size(STREAM_HEADER_WORDS * 8);
 /// The most words by which a later version may lengthen a header; a reader passes over them.
 pub(crate) const MAX_EXTENSION_WORDS: usize = 8;
+
+/// Octets of a ring for each stream that may be open: three times what one keeps free.
+const RING_PER_STREAM: u32 = 512;
+/// The most streams of a channel, however large its rings: they are looked for one by one.
+const MAX_STREAMS: u32 = 64;
 
 /// The sizes of a channel, as both sides agreed on them when it was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +112,21 @@ impl ChannelSizes {
         self.max_in_flight
     }
 
+    /// Streams and long messages that may be open at once. What they [keep free](STREAM_RESERVE) stays
+    /// below a third of the ring, and what the server keeps of each is bounded by it.
+    pub(crate) fn max_streams(self) -> usize {
+        let by_ring = self.ring / RING_PER_STREAM;
+        usize::from(self.max_in_flight).min(by_ring.min(MAX_STREAMS) as usize)
+    }
+
+    /// The longest part of an item that goes into one record: short enough that several are under way
+    /// in the half of the ring that streams may use.
+    pub(crate) fn max_part(self) -> usize {
+        (self.max_payload as usize)
+            .min(self.ring as usize / 8)
+            .max(1)
+    }
+
     /// Octets of the segment.
     pub(crate) const fn segment(self) -> usize {
         CHANNEL_HEADER + 2 * self.ring as usize
@@ -115,9 +142,19 @@ impl ChannelSizes {
         self.max_payload + octets(REPLY_HEADER_WORDS + MAX_EXTENSION_WORDS)
     }
 
+    /// Octets of the ring that an item of `payload` octets takes up.
+    pub(crate) const fn item_size(payload: usize) -> u64 {
+        record_size(STREAM_HEADER_WORDS * 8 + payload)
+    }
+
     /// Octets of the ring that a reply of `payload` octets takes up.
     pub(crate) const fn reply_size(payload: u32) -> u64 {
-        record_size(REPLY_HEADER_WORDS * 8 + payload as usize)
+        Self::reply_size_of(payload as usize)
+    }
+
+    /// As [`ChannelSizes::reply_size`].
+    pub(crate) const fn reply_size_of(payload: usize) -> u64 {
+        record_size(REPLY_HEADER_WORDS * 8 + payload)
     }
 }
 

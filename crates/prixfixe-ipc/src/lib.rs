@@ -69,6 +69,8 @@ pub mod fuzzing;
 mod handshake;
 mod hints;
 #[cfg(not(loom))]
+mod item_queue;
+#[cfg(not(loom))]
 mod layout;
 mod memory;
 #[cfg(all(test, loom))]
@@ -89,6 +91,8 @@ mod server;
 mod spin;
 #[cfg(not(loom))]
 mod statistics;
+#[cfg(not(loom))]
+mod stream;
 mod sync;
 #[cfg(not(loom))]
 mod sys;
@@ -100,14 +104,16 @@ mod wake;
 pub mod workload;
 
 #[cfg(all(feature = "tokio", not(loom)))]
-pub use asynchronous::{AsyncClient, AsyncConnector, AsyncReply};
+pub use asynchronous::{
+    AsyncClient, AsyncConnector, AsyncReply, AsyncStream, StreamReceiver, StreamSender,
+};
 #[cfg(not(loom))]
 pub use {
     address::{Address, InvalidAddress, SocketAccess},
     call::{Call, DEFAULT_TIMEOUT},
     client::{
         CallId, Client, ClientOptions, ClientStatistics, ConnectError, Connector, Pipeline,
-        SubmitError,
+        Stream, SubmitError,
     },
     credentials::{Credentials, PeerPolicy},
     handshake::ConnectRefusal,
@@ -120,5 +126,6 @@ pub use {
         Reply, Request, RunningServer, Server, ServerConfig, ServerEvent, Stopper, TrustDomains,
     },
     statistics::{ClientKind, ClientRow, ServerStatistics, ServiceTimes, Snapshot, Statistics},
+    stream::StreamError,
     sys::{BadListener, BindFailure, ConnectFailure},
 };

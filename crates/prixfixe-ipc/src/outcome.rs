@@ -55,6 +55,15 @@ pub enum CallError {
     Failed(Failure),
 }
 
+impl CallError {
+    pub(crate) const fn not_executed(cause: Cause) -> Self {
+        Self::Failed(Failure {
+            cause,
+            executed: Executed::No,
+        })
+    }
+}
+
 /// Why a server will not do what was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
@@ -80,6 +89,10 @@ pub enum Refusal {
     /// It knows the typed request in another version of its schema, or in another encoding.
     #[error("the server knows another version of this request")]
     OtherVersion,
+    /// Its handler answers at once and takes no streams: see
+    /// [`AsyncHandler`](crate::AsyncHandler).
+    #[error("the server takes no streams")]
+    NoStreams,
     /// The typed request is not a message of its type.
     #[error("the request is not what its type says")]
     Malformed,
@@ -96,6 +109,7 @@ impl Refusal {
             Self::ShuttingDown => 5,
             Self::OtherVersion => 6,
             Self::Malformed => 7,
+            Self::NoStreams => 8,
         }
     }
 
@@ -109,6 +123,7 @@ impl Refusal {
             5 => Self::ShuttingDown,
             6 => Self::OtherVersion,
             7 => Self::Malformed,
+            8 => Self::NoStreams,
             _ => return None,
         })
     }

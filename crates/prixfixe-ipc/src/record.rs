@@ -1,6 +1,12 @@
 //! Requests and replies as they stand in the rings.
 
-use crate::layout::{MAX_EXTENSION_WORDS, REPLY_HEADER_WORDS, REQUEST_HEADER_WORDS};
+mod stream;
+
+pub(crate) use stream::{GIVEN_UP, ItemFlags, StreamHeader, item_cost};
+
+use crate::layout::{
+    MAX_EXTENSION_WORDS, OPENING_WORDS, REPLY_HEADER_WORDS, REQUEST_HEADER_WORDS,
+};
 use crate::outcome::Refusal;
 use crate::ring::{Consumer, Corrupt, Kind, Record};
 
@@ -30,9 +36,73 @@ pub(crate) struct RequestHeader {
     pub(crate) slot: u16,
 }
 
+/// How the payloads of a call travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// In one record each way.
+    Unary,
+    /// Items go both ways between request and reply, for which the server has `credit` octets to
+    /// begin with.
+    Stream { credit: u64 },
+    /// The request has `total` octets, of which the record holds the first, and parts follow; the
+    /// reply may come in parts, too.
+    Long { total: u64 },
+}
+
+/// Flags of a request's frame. Others must not be ignored, so they are refused.
+const OPENS_STREAM: u8 = 1;
+const IS_LONG: u8 = 2;
+
+impl Opening {
+    const fn flags(self) -> u8 {
+        match self {
+            Self::Unary => 0,
+            Self::Stream { .. } => OPENS_STREAM,
+            Self::Long { .. } => IS_LONG,
+        }
+    }
+
+    const fn word(self) -> u64 {
+        match self {
+            Self::Unary => 0,
+            Self::Stream { credit } => credit,
+            Self::Long { total } => total,
+        }
+    }
+
+    const fn extension(self) -> usize {
+        match self {
+            Self::Unary => 0,
+            Self::Stream { .. } | Self::Long { .. } => OPENING_WORDS,
+        }
+    }
+
+    fn read(
+        ring: &Consumer,
+        record: &Record,
+        flags: u8,
+        extension: u8,
+    ) -> Result<Self, Corrupt> {
+        if flags == 0 {
+            return Ok(Self::Unary);
+        }
+        if usize::from(extension) < OPENING_WORDS {
+            return Err(Corrupt::Header);
+        }
+        let word = ring.content_word(record, REQUEST_HEADER_WORDS);
+        match flags {
+            OPENS_STREAM => Ok(Self::Stream { credit: word }),
+            IS_LONG => Ok(Self::Long { total: word }),
+            _ => Err(Corrupt::Header),
+        }
+    }
+}
+
 impl RequestHeader {
-    pub(crate) const fn tags(&self) -> [u8; 3] {
-        [0, self.priority, 0]
+    pub(crate) fn tags(&self, opening: Opening) -> [u8; 3] {
+        // A handful.
+        let extension = u8::try_from(opening.extension()).unwrap_or(u8::MAX);
+        [opening.flags(), self.priority, extension]
     }
 
     pub(crate) const fn to_words(self) -> [u64; REQUEST_HEADER_WORDS] {
@@ -47,10 +117,24 @@ impl RequestHeader {
         ]
     }
 
+    /// The header of a call whose payloads do not travel in one record each.
+    pub(crate) fn to_opening_words(
+        self,
+        opening: Opening,
+    ) -> [u64; REQUEST_HEADER_WORDS + OPENING_WORDS] {
+        let mut words = [0; REQUEST_HEADER_WORDS + OPENING_WORDS];
+        words[..REQUEST_HEADER_WORDS].copy_from_slice(&self.to_words());
+        words[REQUEST_HEADER_WORDS] = opening.word();
+        words
+    }
+
     /// Reads each word of the header once.
-    pub(crate) fn read(ring: &Consumer, record: &Record) -> Result<(Self, Payload), Corrupt> {
+    pub(crate) fn read(
+        ring: &Consumer,
+        record: &Record,
+    ) -> Result<(Self, Opening, Payload), Corrupt> {
         let [flags, priority, extension] = record.frame.tags;
-        if record.frame.kind != Kind::REQUEST || flags != 0 {
+        if record.frame.kind != Kind::REQUEST {
             return Err(Corrupt::Header);
         }
         let payload = Payload::after(record, REQUEST_HEADER_WORDS, extension)?;
@@ -66,7 +150,8 @@ impl RequestHeader {
             priority,
             slot: slot_of(cancel),
         };
-        Ok((header, payload))
+        let opening = Opening::read(ring, record, flags, extension)?;
+        Ok((header, opening, payload))
     }
 
     /// The word by which the client takes the call back.

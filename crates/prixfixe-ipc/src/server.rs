@@ -12,6 +12,8 @@ mod links;
 mod page;
 mod round;
 mod statistics;
+mod stream_desk;
+mod streams;
 
 pub use async_handler::{AsyncHandler, OwnedReply, OwnedRequest};
 pub use config::{ServerConfig, TrustDomains};

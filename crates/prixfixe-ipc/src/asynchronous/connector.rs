@@ -86,6 +86,7 @@ impl AsyncConnector {
                 turnstile: Semaphore::new(1),
                 reconnecting: Mutex::new(()),
                 max_payload: self.core.options.sizes.max_payload() as usize,
+                max_message: self.core.options.max_message,
             }),
         })
     }
@@ -126,10 +127,10 @@ impl AsyncConnector {
                 hold
             }
         };
-        let sizes = self.core.options.sizes;
+        let (sizes, stream_window) = (self.core.options.sizes, self.core.options.stream_window);
         let deadline = crate::client::after(Instant::now(), self.core.options.connect_timeout);
         let open = move || {
-            let channel = hold.link.open(sizes, deadline)?;
+            let channel = hold.link.open(sizes, stream_window, deadline)?;
             Ok::<_, ConnectError>(Opened {
                 hold,
                 channel: Some(channel),

@@ -315,7 +315,7 @@ fn sweep_some(
     next: &mut usize,
     wakes: &mut Wakes,
     found: &mut bool,
-) -> (bool, Option<(Connection, Arc<Shared>)>) {
+) -> (bool, Option<(Option<Connection>, Arc<Shared>)>) {
     let mut members = live.members();
     let end = members.watched.capacity();
     while let Some(index) = live.next_watched(*next, end) {
@@ -346,7 +346,7 @@ fn sweep_some(
                 *next = index + 1;
                 let lost = state.lose(Cause::Corrupt(corrupt));
                 let shared = Arc::clone(&watched.shared);
-                return (true, lost.map(|lost| (lost, Arc::clone(&shared))));
+                return (true, Some((lost, shared)));
             }
         }
         if wakes.is_full() {

@@ -7,9 +7,10 @@ use std::time::Instant;
 
 use super::live::{Hold, Live, Nudge};
 use super::places::{Due, Ended, Found, Places};
+use super::stream_state::StreamKey;
 use super::wakes::Wakes;
 use crate::call::Call;
-use crate::client::channel::{Channel, Reply, SendFailure};
+use crate::client::channel::{Arrival, Channel, Reply, SendFailure};
 use crate::client::link::Bell;
 use crate::layout::ChannelSizes;
 use crate::outcome::{Cause, Executed, Outcome};
@@ -31,6 +32,17 @@ pub(super) struct State {
     queued: usize,
     /// Whom to wake when there may be room: the first of them.
     first_queued: Option<Waker>,
+    /// Tells this connection from those before.
+    generation: u64,
+    /// A connection that was lost, with what had come of its streams and was not fetched. The last
+    /// one only.
+    retired: Option<Retired>,
+}
+
+/// What is left of a connection.
+struct Retired {
+    generation: u64,
+    connection: Connection,
 }
 
 /// A channel with the link it belongs to. To be dropped without a lock.
@@ -70,6 +82,43 @@ pub(super) struct Order<'o, 'c> {
     pub(super) due: Due,
     /// It is the first of those that wait for room.
     pub(super) first_queued: bool,
+    /// Items are to go both ways between request and reply.
+    pub(super) opens_stream: bool,
+}
+
+/// Where a call was put.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Placed {
+    /// Of the connection.
+    pub(super) generation: u64,
+    /// Its place; of a call that opens a stream its slot.
+    pub(super) place: u16,
+}
+
+impl From<SendFailure> for NotSent {
+    fn from(failure: SendFailure) -> Self {
+        match failure {
+            SendFailure::Full => Self::Full,
+            SendFailure::TooLarge => Self::TooLarge,
+            SendFailure::Corrupt(corrupt) => Self::Corrupt(corrupt),
+        }
+    }
+}
+
+impl Connection {
+    /// To be called after something was published: whom to nudge once the lock is released.
+    pub(super) fn nudge(&self, deadline: Option<Instant>) -> Option<Nudge> {
+        Live::nudge(&self.live, self.member, &self.bell, deadline)
+    }
+
+    /// Collects who waits for streams of which there is news.
+    fn collect_due(&mut self, wakes: &mut Wakes) {
+        while !wakes.is_full()
+            && let Some(waiting) = self.channel.streams().next_due()
+        {
+            wakes.push_both(waiting);
+        }
+    }
 }
 
 impl Shared {
@@ -81,6 +130,8 @@ impl Shared {
                 places: Places::new(sizes),
                 queued: 0,
                 first_queued: None,
+                generation: 0,
+                retired: None,
             }),
         }
     }
@@ -125,11 +176,17 @@ impl State {
 
     /// Puts a new connection in place of the one that was lost.
     pub(super) fn connect(&mut self, connection: Connection) -> Option<Connection> {
+        self.generation += 1;
         self.connection.replace(connection)
     }
 
-    pub(super) fn disconnect(&mut self) -> Option<Connection> {
-        self.connection.take()
+    /// Gives up what there is of connections.
+    pub(super) fn disconnect(&mut self) -> [Option<Connection>; 2] {
+        let retired = self.retired.take();
+        [
+            self.connection.take(),
+            retired.map(|retired| retired.connection),
+        ]
     }
 
     pub(super) fn places(&mut self) -> &mut Places {
@@ -142,14 +199,21 @@ impl State {
     }
 
     /// Rings once more for what is open.
-    pub(super) fn ring_again(&self) -> bool {
-        let ring = |connection: &Connection| connection.live.ring_again(&connection.bell);
-        self.connection.as_ref().is_some_and(ring)
+    pub(super) fn ring_again(&mut self) -> bool {
+        let ring = |connection: &mut Connection| {
+            // What had no room before may have it now.
+            connection.channel.publish();
+            connection.live.ring_again(&connection.bell)
+        };
+        self.connection.as_mut().is_some_and(ring)
     }
 
     /// Whether somebody waits for something that the server is to write.
     pub(super) fn is_waiting(&self) -> bool {
-        self.connection.is_some() && (self.places.open() > 0 || self.first_queued.is_some())
+        self.connection.as_ref().is_some_and(|connection| {
+            let called = self.places.open() > 0 || self.first_queued.is_some();
+            called || connection.channel.streams_are_waiting()
+        })
     }
 
     pub(super) fn queue(&mut self) {
@@ -165,14 +229,13 @@ impl State {
         self.first_queued.take()
     }
 
-    /// Sends a call and has `waker` called at its end. Returns its place, and whom to nudge once the
-    /// lock is released.
+    /// Sends a call and has `waker` called at its end. Returns where it was put and whom to nudge once the lock is released.
     pub(super) fn send(
         &mut self,
         order: Order<'_, '_>,
         waker: &Waker,
         wakes: &mut Wakes,
-    ) -> Result<(u16, Option<Nudge>), NotSent> {
+    ) -> Result<(Placed, Option<Nudge>), NotSent> {
         let sent = self.try_send(order, waker, wakes);
         if sent.as_ref().err() != Some(&NotSent::Full) || !order.first_queued {
             return sent;
@@ -194,7 +257,8 @@ impl State {
         order: Order<'_, '_>,
         waker: &Waker,
         wakes: &mut Wakes,
-    ) -> Result<(u16, Option<Nudge>), NotSent> {
+    ) -> Result<(Placed, Option<Nudge>), NotSent> {
+        let generation = self.generation;
         let connection = self.connection.as_ref().ok_or(NotSent::Lost)?;
         if self.queued > 0 && !order.first_queued {
             return Err(NotSent::Full);
@@ -206,33 +270,30 @@ impl State {
             self.drain(None, wakes).map_err(NotSent::Corrupt)?;
         }
         let connection = self.connection.as_mut().ok_or(NotSent::Lost)?;
-        if !self.places.any_free() {
-            return Err(NotSent::Full);
-        }
         let mut due = order.due;
         if connection.live.sleeps() {
             due.at(Instant::now());
         }
-        let slot = connection
-            .channel
-            .send(order.call, order.reply_limit)
-            .map_err(|failure| match failure {
-                SendFailure::Full => NotSent::Full,
-                SendFailure::TooLarge => NotSent::TooLarge,
-                SendFailure::Corrupt(corrupt) => NotSent::Corrupt(corrupt),
-            })?;
+        let channel = &mut connection.channel;
+        if order.opens_stream {
+            let slot = channel.open_stream(order.call, order.reply_limit)?;
+            let placed = Placed {
+                generation,
+                place: slot,
+            };
+            return Ok((placed, connection.nudge(due.at)));
+        }
+        if !self.places.any_free() {
+            return Err(NotSent::Full);
+        }
+        let slot = channel.send(order.call, order.reply_limit)?;
         let place = self
             .places
             .take_free(slot, due, waker)
             .ok_or(NotSent::Full)?;
         connection.place_of[usize::from(slot)] = place;
-        let nudge = Live::nudge(
-            &connection.live,
-            connection.member,
-            &connection.bell,
-            due.at,
-        );
-        Ok((place, nudge))
+        let nudge = connection.nudge(due.at);
+        Ok((Placed { generation, place }, nudge))
     }
 
     /// Looks for the end of the call at `place`. A reply is copied to `buffer` if that is given, and
@@ -337,7 +398,41 @@ impl State {
                 self.end_open(index, slot, cause);
             }
         }
-        self.connection.take()
+        let connection = self.connection.take()?;
+        if !connection.channel.has_streams() {
+            return Some(connection);
+        }
+        let mut retired = Retired {
+            generation: self.generation,
+            connection,
+        };
+        retired.connection.channel.streams().cut();
+        self.retired.replace(retired).map(|old| old.connection)
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The connection of now, for streams.
+    pub(super) fn connection(&mut self) -> Option<&mut Connection> {
+        self.connection.as_mut()
+    }
+
+    /// What is left of the connection that a stream belonged to.
+    pub(super) fn retired(&mut self, key: StreamKey) -> Option<&mut Connection> {
+        let retired = self.retired.as_mut()?;
+        (retired.generation == key.generation).then_some(&mut retired.connection)
+    }
+
+    /// To be dropped without a lock.
+    pub(super) fn drop_retired(&mut self) -> Option<Connection> {
+        self.retired.take().map(|retired| retired.connection)
+    }
+
+    /// Takes in what has come.
+    pub(super) fn drain_ring(&mut self, wakes: &mut Wakes) -> Result<(), Corrupt> {
+        self.drain(None, wakes).map(drop)
     }
 
     fn hang_up(&mut self, live: &Live) -> Option<Connection> {
@@ -373,18 +468,31 @@ impl State {
                 wakes.push(self.places.take_waker(index));
             }
         }
+        let retired = self.retired.as_mut();
+        let retired = retired.map(|retired| &mut retired.connection);
+        for connection in self.connection.iter_mut().chain(retired) {
+            connection.collect_due(wakes);
+        }
         self.made_room(wakes);
     }
 
     /// Moves all replies to their places, and leaves the callers to be told.
     fn drain_all(&mut self) -> Result<(), Corrupt> {
-        while let Some((place, reply)) = self.next_reply()? {
-            self.finish(place, &reply);
+        while let Some(connection) = &mut self.connection {
+            match connection.channel.next_arrival()? {
+                Some(Arrival::Reply(reply)) => {
+                    let place = connection.place_of[usize::from(reply.slot)];
+                    self.finish(place, &reply);
+                }
+                // Who waits for it is told with those whose calls have ended.
+                Some(Arrival::Stream) => {}
+                None => break,
+            }
         }
         Ok(())
     }
 
-    /// Moves replies to their places, until `wakes` is full; that to `direct` straight to its caller,
+    /// Moves replies to their places and items to their streams, until `wakes` is full; that to `direct` straight to its caller,
     /// and returns it.
     fn drain(
         &mut self,
@@ -392,13 +500,20 @@ impl State {
         wakes: &mut Wakes,
     ) -> Result<Option<Ended>, Corrupt> {
         let mut found = None;
-        while !wakes.is_full() {
-            let Some((place, reply)) = self.next_reply()? else {
-                if let Some(connection) = &mut self.connection {
-                    connection.left_in_ring = false;
-                }
+        while let Some(connection) = &mut self.connection {
+            connection.collect_due(wakes);
+            if wakes.is_full() {
                 break;
+            }
+            let reply = match connection.channel.next_arrival()? {
+                Some(Arrival::Reply(reply)) => reply,
+                Some(Arrival::Stream) => continue,
+                None => {
+                    connection.left_in_ring = false;
+                    break;
+                }
             };
+            let place = connection.place_of[usize::from(reply.slot)];
             match &mut direct {
                 Some((direct, buffer)) if *direct == place => {
                     found = self.finish_into(&reply, buffer);
@@ -411,14 +526,6 @@ impl State {
         }
         self.made_room(wakes);
         Ok(found)
-    }
-
-    fn next_reply(&mut self) -> Result<Option<(u16, Reply)>, Corrupt> {
-        let Some(connection) = &mut self.connection else {
-            return Ok(None);
-        };
-        let reply = connection.channel.next_reply()?;
-        Ok(reply.map(|reply| (connection.place_of[usize::from(reply.slot)], reply)))
     }
 
     fn finish(&mut self, place: u16, reply: &Reply) {

@@ -2,6 +2,8 @@
 
 use std::task::Waker;
 
+use crate::client::streams::Wakers;
+
 /// A bounded batch of wakers. Waking may run foreign code, and dropping a waker may drop a task with
 /// a client in it, so neither happens under a lock of ours.
 #[derive(Default)]
@@ -14,9 +16,10 @@ pub(super) struct Wakes {
 const MOST: usize = 32;
 
 impl Wakes {
-    /// Whether the batch has to be called before anything else is put into it.
+    /// Whether the batch has to be called before anything else is put into it. One thing that came may
+    /// wake two: the reader and the writer of a stream.
     pub(super) fn is_full(&self) -> bool {
-        self.count == MOST
+        self.count + 1 >= MOST
     }
 
     /// Puts `waker` into the batch, which is not full.
@@ -29,6 +32,12 @@ impl Wakes {
             *place = Some(waker);
             self.count += 1;
         }
+    }
+
+    /// Puts who waits for a stream into the batch, which is not full.
+    pub(super) fn push_both(&mut self, waiting: Wakers) {
+        self.push(waiting.reader);
+        self.push(waiting.writer);
     }
 
     /// Calls them all. Returns how many there were.

@@ -2,13 +2,16 @@
 //! blocking and asynchronous clients are built on it alike.
 
 use super::slots::{Addressee, Sent, Slots};
+use super::streams::{Fetched, PartSent, StreamReply, Streams};
 use crate::call::Call;
 use crate::claim::{Canceller, Executed};
 use crate::fault_point::{Point, reach};
 use crate::layout::{ChannelMemory, ChannelSizes};
 use crate::memory::{OwnWord, PeerWord, Region};
 use crate::outcome::{Outcome, Refusal};
-use crate::record::{CANCEL_WORD, Ending, Payload, ReplyHeader, RequestHeader, slot_word};
+use crate::record::{
+    CANCEL_WORD, Ending, Opening, Payload, ReplyHeader, RequestHeader, slot_word,
+};
 use crate::ring::{Consumer, Corrupt, Kind, Producer, Record};
 
 /// A channel of this process, or what is left of it after the server has gone.
@@ -17,6 +20,7 @@ pub(crate) struct Channel {
     replies: Consumer,
     canceller: Canceller,
     slots: Slots,
+    streams: Streams,
     sizes: ChannelSizes,
     last_call: u64,
 }
@@ -30,6 +34,14 @@ pub(crate) enum SendFailure {
     TooLarge,
     /// The server lies about what it has read.
     Corrupt(Corrupt),
+}
+
+/// What came from the server.
+pub(crate) enum Arrival {
+    /// The end of a call that somebody waits for.
+    Reply(Reply),
+    /// Something of a stream, or room to send: [`Streams::next_due`] says for whom.
+    Stream,
 }
 
 /// A reply that stands in the ring, to be copied out and then passed.
@@ -52,13 +64,14 @@ impl Reply {
 
 impl Channel {
     /// `segment` has exactly the length that `sizes` ask for.
-    pub(crate) fn new(segment: &Region, sizes: ChannelSizes) -> Self {
+    pub(crate) fn new(segment: &Region, sizes: ChannelSizes, stream_window: usize) -> Self {
         let memory = ChannelMemory::new(segment, sizes);
         Self {
             requests: Producer::new(&memory.requests),
             replies: Consumer::new(&memory.replies, sizes.max_reply_content()),
             canceller: Canceller::new(PeerWord::at(&memory.taken, 0)),
             slots: Slots::new(sizes.max_in_flight()),
+            streams: Streams::new(sizes, stream_window),
             sizes,
             last_call: 0,
         }
@@ -85,6 +98,31 @@ impl Channel {
     /// Writes and publishes a request whose reply may have `reply_limit` octets. Returns its slot. The
     /// caller then looks whether the server sleeps.
     pub(crate) fn send(&mut self, call: &Call<'_>, reply_limit: usize) -> Result<u16, SendFailure> {
+        self.send_opening(call, reply_limit, Opening::Unary)
+    }
+
+    /// As [`Channel::send`], of a call that opens a stream.
+    pub(crate) fn open_stream(
+        &mut self,
+        call: &Call<'_>,
+        reply_limit: usize,
+    ) -> Result<u16, SendFailure> {
+        if !self.streams.may_open() {
+            return Err(SendFailure::Full);
+        }
+        let credit = self.streams.first_credit();
+        let slot = self.send_opening(call, reply_limit, Opening::Stream { credit })?;
+        self.streams.open(slot, self.last_call);
+        self.requests.set_reserve(self.streams.reserve());
+        Ok(slot)
+    }
+
+    fn send_opening(
+        &mut self,
+        call: &Call<'_>,
+        reply_limit: usize,
+        opening: Opening,
+    ) -> Result<u16, SendFailure> {
         let max_payload = self.sizes.max_payload();
         if call.payload().len() > max_payload as usize {
             return Err(SendFailure::TooLarge);
@@ -101,7 +139,7 @@ impl Channel {
             priority: call.priority_value(),
             slot,
         };
-        let position = self.push(&header, call.payload())?;
+        let position = self.push(&header, opening, call.payload())?;
         reach(Point::ClientRequestWritten);
         self.requests.publish();
         self.last_call = header.call;
@@ -113,10 +151,18 @@ impl Channel {
         Ok(slot)
     }
 
-    /// The next reply that somebody waits for. What nobody waits for any more is passed over.
-    pub(crate) fn next_reply(&mut self) -> Result<Option<Reply>, Corrupt> {
+    /// The next that somebody waits for. What nobody waits for any more is passed over.
+    pub(crate) fn next_arrival(&mut self) -> Result<Option<Arrival>, Corrupt> {
         // Bounded: each turn passes a record, and the ring holds only so many.
         while let Some(record) = self.replies.peek()? {
+            if record.frame.kind.is_of_stream() {
+                let header = self.streams.receive(&self.replies, &record)?;
+                self.requests
+                    .note_head(header.head)
+                    .map_err(|_| Corrupt::Head)?;
+                self.replies.advance(&record);
+                return Ok(Some(Arrival::Stream));
+            }
             let (header, payload) = ReplyHeader::read(&self.replies, &record)?;
             if payload.length > self.sizes.max_payload() as usize {
                 return Err(Corrupt::Length);
@@ -124,21 +170,130 @@ impl Channel {
             self.requests
                 .note_head(header.request_head)
                 .map_err(|_| Corrupt::Head)?;
-            if self.slots.reply(header.slot, header.call)? == Addressee::Caller {
+            let addressee = self.slots.reply(header.slot, header.call)?;
+            let reply = Reply {
+                record,
+                payload,
+                slot: header.slot,
+                ending: header.ending,
+                #[cfg(feature = "tokio")]
+                message_type: header.message_type,
+            };
+            if self.streams.is_stream(header.slot) {
+                self.end_stream(&reply, addressee);
+                return Ok(Some(Arrival::Stream));
+            }
+            if addressee == Addressee::Caller {
                 reach(Point::ClientReplySeen);
-                return Ok(Some(Reply {
-                    record,
-                    payload,
-                    slot: header.slot,
-                    ending: header.ending,
-                    #[cfg(feature = "tokio")]
-                    message_type: header.message_type,
-                }));
+                return Ok(Some(Arrival::Reply(reply)));
             }
             self.replies.advance(&record);
         }
         self.replies.publish_head();
         Ok(None)
+    }
+
+    /// The next reply that somebody waits for, where nobody waits for streams.
+    pub(crate) fn next_reply(&mut self) -> Result<Option<Reply>, Corrupt> {
+        loop {
+            match self.next_arrival()? {
+                Some(Arrival::Reply(reply)) => return Ok(Some(reply)),
+                Some(Arrival::Stream) => {}
+                None => {
+                    // What the server is still to be told of streams that were given up.
+                    if !self.streams.is_empty() {
+                        self.publish();
+                    }
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// Keeps the reply to a stream for who waits for it: items may be before it that were not fetched.
+    fn end_stream(&mut self, reply: &Reply, addressee: Addressee) {
+        let mut payload = Vec::new();
+        if addressee == Addressee::Caller {
+            payload.resize(reply.payload.length, 0);
+            self.replies
+                .copy_out(&reply.record, reply.payload.offset, &mut payload);
+        }
+        self.replies.advance(&reply.record);
+        let kept = StreamReply {
+            ending: reply.ending,
+            payload,
+        };
+        self.streams.reply(reply.slot, kept);
+        if addressee == Addressee::Nobody {
+            self.release_stream(reply.slot);
+        }
+    }
+
+    /// As [`Streams::send_part`]. What was written is seen once it is [published](Channel::publish).
+    pub(crate) fn send_part(
+        &mut self,
+        slot: u16,
+        item: &[u8],
+        from: usize,
+    ) -> Result<PartSent, Corrupt> {
+        let head = self.replies.head();
+        self.streams
+            .send_part(slot, &mut self.requests, head, item, from)
+    }
+
+    /// As [`Streams::end`].
+    pub(crate) fn end_items(&mut self, slot: u16) -> bool {
+        let head = self.replies.head();
+        self.streams.end(slot, &mut self.requests, head)
+    }
+
+    /// As [`Streams::fetch`].
+    pub(crate) fn fetch(&mut self, slot: u16, item: &mut Vec<u8>, max_item: usize) -> Fetched {
+        self.streams.fetch(slot, item, max_item)
+    }
+
+    /// The reply to a stream, once it is there and its items were fetched. The stream is over then.
+    pub(crate) fn take_stream_reply(&mut self, slot: u16) -> Option<StreamReply> {
+        let reply = self.streams.take_reply(slot)?;
+        self.release_stream(slot);
+        Some(reply)
+    }
+
+    pub(crate) fn has_streams(&self) -> bool {
+        !self.streams.is_empty()
+    }
+
+    /// As [`Streams::is_waiting`].
+    #[cfg(feature = "tokio")]
+    pub(crate) fn streams_are_waiting(&self) -> bool {
+        self.streams.is_waiting()
+    }
+
+    pub(crate) fn streams(&mut self) -> &mut Streams {
+        &mut self.streams
+    }
+
+    /// Writes what the server is to be told of streams, and shows it all that was written. True when that
+    /// was anything: the caller then looks whether the server sleeps.
+    pub(crate) fn publish(&mut self) -> bool {
+        let head = self.replies.head();
+        self.streams.tell(&mut self.requests, head);
+        self.requests.publish()
+    }
+
+    /// Gives up the stream in `slot`. The server is told with the next [`Channel::publish`].
+    pub(crate) fn give_up_stream(&mut self, slot: u16) -> Executed {
+        if self.streams.is_replied(slot) {
+            self.release_stream(slot);
+            return Executed::Maybe;
+        }
+        self.streams.give_up(slot);
+        self.give_up(slot)
+    }
+
+    fn release_stream(&mut self, slot: u16) {
+        self.streams.release(slot);
+        self.requests.set_reserve(self.streams.reserve());
     }
 
     /// Copies `reply` into `buffer`, passes it, and says how its call ended.
@@ -187,11 +342,26 @@ impl Channel {
         self.replies.tail_word()
     }
 
-    fn push(&mut self, header: &RequestHeader, payload: &[u8]) -> Result<u64, SendFailure> {
-        let words = header.to_words();
-        let pushed = self
-            .requests
-            .push(Kind::REQUEST, header.tags(), &words, payload);
+    fn push(
+        &mut self,
+        header: &RequestHeader,
+        opening: Opening,
+        payload: &[u8],
+    ) -> Result<u64, SendFailure> {
+        if opening == Opening::Unary {
+            return self.push_words(header.tags(opening), &header.to_words(), payload);
+        }
+        let words = header.to_opening_words(opening);
+        self.push_words(header.tags(opening), &words, payload)
+    }
+
+    fn push_words(
+        &mut self,
+        tags: [u8; 3],
+        words: &[u64],
+        payload: &[u8],
+    ) -> Result<u64, SendFailure> {
+        let pushed = self.requests.push(Kind::REQUEST, tags, words, payload);
         if let Ok(position) = pushed {
             return Ok(position);
         }
@@ -199,7 +369,7 @@ impl Channel {
             .refresh_head()
             .map_err(|_| SendFailure::Corrupt(Corrupt::Head))?;
         self.requests
-            .push(Kind::REQUEST, header.tags(), &words, payload)
+            .push(Kind::REQUEST, tags, words, payload)
             .map_err(|_| SendFailure::Full)
     }
 }

@@ -15,6 +15,7 @@ use crate::handshake::Role;
 use crate::layout::{ChannelSizes, client_sleeping};
 use crate::memory::OwnWord;
 use crate::outcome::{Cause, Outcome};
+use crate::stream::{DEFAULT_MAX_MESSAGE, DEFAULT_STREAM_WINDOW};
 use crate::wake::Sleeper;
 
 /// How a client connects.
@@ -27,6 +28,11 @@ pub struct ClientOptions {
     pub trusted_servers: PeerPolicy,
     /// How long connecting may take.
     pub connect_timeout: Duration,
+    /// Octets of items that may lie here of each stream, sent by the server and not received by the
+    /// caller. More lets a stream flow over longer pauses of its reader.
+    pub stream_window: usize,
+    /// The longest item of a stream, in octets.
+    pub max_message: usize,
 }
 
 impl Default for ClientOptions {
@@ -35,6 +41,8 @@ impl Default for ClientOptions {
             sizes: ChannelSizes::default(),
             trusted_servers: PeerPolicy::default(),
             connect_timeout: Duration::from_secs(5),
+            stream_window: DEFAULT_STREAM_WINDOW,
+            max_message: DEFAULT_MAX_MESSAGE,
         }
     }
 }
@@ -111,7 +119,7 @@ impl Connector {
         let deadline = after(Instant::now(), self.options.connect_timeout);
         let deadline = until.map_or(deadline, |until| until.min(deadline));
         let link = self.link(deadline)?;
-        let opened = link.open(self.options.sizes, deadline)?;
+        let opened = link.open(self.options.sizes, self.options.stream_window, deadline)?;
         let sleeping = client_sleeping(&opened.segment);
         Ok(Connection {
             sleeper: Sleeper::new(OwnWord::at(&sleeping, 0)),
@@ -119,6 +127,7 @@ impl Connector {
             channel: opened.channel,
             bell: opened.bell,
             lost: false,
+            max_message: self.options.max_message,
             link,
         })
     }
@@ -179,6 +188,8 @@ pub(super) struct Connection {
     sleeper: Sleeper,
     /// The server has gone or is corrupt: there will be no further reply.
     lost: bool,
+    /// The longest item of a stream.
+    max_message: usize,
 }
 
 impl Connection {
@@ -197,6 +208,39 @@ impl Connection {
 
     pub(super) fn channel(&self) -> &Channel {
         &self.channel
+    }
+
+    /// For a stream.
+    pub(super) fn channel_mut(&mut self) -> &mut Channel {
+        &mut self.channel
+    }
+
+    pub(super) fn max_message(&self) -> usize {
+        self.max_message
+    }
+
+    /// The server is gone or corrupt, as a stream has found.
+    pub(super) fn note_lost(&mut self) {
+        self.lost = true;
+    }
+
+    /// Sends a call that opens a stream, and rings if the server sleeps.
+    pub(super) fn open_stream(
+        &mut self,
+        call: &Call<'_>,
+        reply_limit: usize,
+        statistics: &mut ClientStatistics,
+    ) -> Result<u16, SendFailure> {
+        let slot = self.channel.open_stream(call, reply_limit)?;
+        statistics.rings += u64::from(self.link.ring(&mut self.bell));
+        Ok(slot)
+    }
+
+    /// Shows the server what was written of streams, and rings if it sleeps.
+    pub(super) fn publish(&mut self, statistics: &mut ClientStatistics) {
+        if self.channel.publish() {
+            statistics.rings += u64::from(self.link.ring(&mut self.bell));
+        }
     }
 
     /// Sends, and rings if the server sleeps.

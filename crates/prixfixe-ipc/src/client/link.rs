@@ -172,6 +172,7 @@ impl Link {
     pub(crate) fn open(
         &self,
         sizes: ChannelSizes,
+        stream_window: usize,
         deadline: Instant,
     ) -> Result<OpenedChannel, ConnectError> {
         let mut conversation = lock_until(&self.opening, deadline).ok_or(ConnectError::NoAnswer)?;
@@ -180,7 +181,7 @@ impl Link {
         }
         // Until the answer is there, also for whoever comes after a panic.
         *conversation = Conversation::Broken;
-        let opened = self.ask_for_channel(sizes, deadline);
+        let opened = self.ask_for_channel(sizes, stream_window, deadline);
         if matches!(opened, Ok(_) | Err(ConnectError::Refused(_))) {
             *conversation = Conversation::InOrder;
         }
@@ -190,6 +191,7 @@ impl Link {
     fn ask_for_channel(
         &self,
         sizes: ChannelSizes,
+        stream_window: usize,
         deadline: Instant,
     ) -> Result<OpenedChannel, ConnectError> {
         send(&self.socket, ClientMessage::Open { sizes })?;
@@ -218,7 +220,7 @@ impl Link {
         reach(Point::ClientChannelOpened);
         Ok(OpenedChannel {
             number,
-            channel: Channel::new(&segment, given),
+            channel: Channel::new(&segment, given, stream_window),
             segment,
             bell: Bell {
                 hint: Hint::at(&self.hints, hint as usize),

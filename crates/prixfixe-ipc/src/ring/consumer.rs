@@ -47,6 +47,9 @@ pub enum Corrupt {
     /// A reply belongs to no call, or a call's number is out of order.
     #[error("a record names a call that it cannot belong to")]
     Call,
+    /// More was sent of a stream than there was leave for, or after its end.
+    #[error("more of a stream than there was credit for")]
+    Credit,
     /// The control socket carried something that is not a message of this version.
     #[error("a control message that this version does not know")]
     Control,

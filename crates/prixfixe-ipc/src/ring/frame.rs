@@ -19,6 +19,17 @@ impl Kind {
     pub(crate) const SKIP: Self = Self(0);
     pub(crate) const REQUEST: Self = Self(1);
     pub(crate) const REPLY: Self = Self(2);
+    /// An item of a stream, or a part of one.
+    pub(crate) const ITEM: Self = Self(3);
+    /// Leave to send more of a stream, and how far was read.
+    pub(crate) const CREDIT: Self = Self(4);
+    /// No more items of this stream are wanted.
+    pub(crate) const STOP: Self = Self(5);
+
+    /// Whether it belongs to a call that was opened, and neither opens nor ends one.
+    pub(crate) const fn is_of_stream(self) -> bool {
+        matches!(self, Self::ITEM | Self::CREDIT | Self::STOP)
+    }
 }
 
 impl Frame {

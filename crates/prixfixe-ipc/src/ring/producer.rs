@@ -16,6 +16,8 @@ pub(crate) struct Producer {
     start: u64,
     /// What the consumer is known to have read, at most `tail`.
     head: u64,
+    /// Octets that only [`Producer::push_control`] may use.
+    reserve: u64,
 }
 
 /// There is no room for the record now.
@@ -39,7 +41,13 @@ impl Producer {
             published: 0,
             start: 0,
             head: 0,
+            reserve: 0,
         }
+    }
+
+    /// Keeps this many octets free for [`Producer::push_control`], from now on.
+    pub(crate) fn set_reserve(&mut self, octets: u64) {
+        self.reserve = octets;
     }
 
     /// Octets that are written and not known to be read.
@@ -87,12 +95,34 @@ impl Producer {
         header: &[u64],
         payload: &[u8],
     ) -> Result<u64, Full> {
+        self.write(kind, tags, header, payload, self.reserve)
+    }
+
+    /// As [`Producer::push`], of a record that has no payload and for which room is kept.
+    pub(crate) fn push_control(
+        &mut self,
+        kind: Kind,
+        tags: [u8; 3],
+        header: &[u64],
+    ) -> Result<u64, Full> {
+        self.write(kind, tags, header, &[], 0)
+    }
+
+    /// Writes a record and leaves `kept` octets free.
+    fn write(
+        &mut self,
+        kind: Kind,
+        tags: [u8; 3],
+        header: &[u64],
+        payload: &[u8],
+        kept: u64,
+    ) -> Result<u64, Full> {
         let content = header.len() * WORD + payload.len();
         let Ok(length) = u32::try_from(content) else {
             return Err(Full);
         };
         let size = record_size(content);
-        self.make_room(size)?;
+        self.make_room(size, kept)?;
         let position = self.tail;
         let offset = self.offset(position);
         let frame = Frame { length, kind, tags };
@@ -123,8 +153,8 @@ impl Producer {
         OwnWord::at(&self.records, self.offset(position) + WORD + offset)
     }
 
-    /// Moves the tail to where a record of `size` fits in one piece.
-    fn make_room(&mut self, size: u64) -> Result<(), Full> {
+    /// Moves the tail to where a record of `size` fits in one piece and leaves `kept` octets free.
+    fn make_room(&mut self, size: u64, kept: u64) -> Result<(), Full> {
         let left_in_lap = self.capacity - (self.tail & (self.capacity - 1));
         if self.head == self.tail && size <= self.capacity {
             if left_in_lap != self.capacity {
@@ -135,7 +165,7 @@ impl Producer {
             }
             return Ok(());
         }
-        let free = self.capacity - self.used();
+        let free = (self.capacity - self.used()).saturating_sub(kept);
         if size <= left_in_lap {
             return if size <= free { Ok(()) } else { Err(Full) };
         }

@@ -1,14 +1,17 @@
 //! What the application gives a server to do when the answer takes time.
 
+use std::future::poll_fn;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::events::ClientIdentity;
 use super::handler::{Reply, Request};
+use super::stream_desk::StreamDesk;
 use crate::aligned::AlignedBuffer;
 use crate::outcome::Refusal;
 use crate::record::RequestHeader;
+use crate::stream::StreamError;
 
 /// Answers calls while others go on.
 ///
@@ -78,6 +81,9 @@ pub struct OwnedRequest {
     length: usize,
     header: RequestHeader,
     client: ClientIdentity,
+    stream: Option<Arc<StreamDesk>>,
+    /// An item was begun and not finished.
+    within_item: bool,
     desk: Lease,
 }
 
@@ -87,6 +93,9 @@ pub struct OwnedReply {
     buffer: Vec<u8>,
     limit: usize,
     message_type: u32,
+    stream: Option<Arc<StreamDesk>>,
+    /// An item was begun and not finished.
+    within_item: bool,
     desk: Lease,
 }
 
@@ -152,7 +161,57 @@ impl OwnedRequest {
     }
 }
 
+impl OwnedRequest {
+    /// Whether the call has opened a stream: then items come after it, and may be
+    /// [sent](OwnedReply::send_item) before the reply.
+    pub fn opens_stream(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// Waits for the next item of the client's and puts it into `item`, in place of what that held.
+    /// False at the end of the stream. Dropping the request tells the client to send no more.
+    ///
+    /// The future may be dropped before it is ready, and nothing is lost of the items then: what `item`
+    /// holds of one is completed by the next call with the same `item`.
+    ///
+    /// # Errors
+    /// When the client gave up or has gone, an item is longer than
+    /// [`ServerConfig::max_message`](super::ServerConfig), or the call opens no stream.
+    pub async fn next_item(&mut self, item: &mut Vec<u8>) -> Result<bool, StreamError> {
+        let stream = self.stream.as_ref().ok_or(StreamError::NotAStream)?;
+        if !std::mem::take(&mut self.within_item) {
+            item.clear();
+        }
+        let within_item = &mut self.within_item;
+        poll_fn(|context| {
+            let fetched = stream.poll_fetch(item, context);
+            *within_item = fetched.is_pending() && !item.is_empty();
+            fetched
+        })
+        .await
+    }
+}
+
 impl OwnedReply {
+    /// Sends an item to the client, once there is room for it and the client has given leave. Items
+    /// come before the reply, in the order in which they are sent.
+    ///
+    /// A future that is dropped before it is ready may have sent the beginning of the item; then the
+    /// stream goes no further.
+    ///
+    /// # Errors
+    /// When the client wants no more or has gone, or the call opens no stream.
+    pub async fn send_item(&mut self, item: &[u8]) -> Result<(), StreamError> {
+        let stream = self.stream.as_ref().ok_or(StreamError::NotAStream)?;
+        if std::mem::replace(&mut self.within_item, true) {
+            return Err(StreamError::Stopped);
+        }
+        let mut left_off = None;
+        let sent = poll_fn(|context| stream.poll_leave(item, &mut left_off, context)).await;
+        self.within_item = false;
+        sent
+    }
+
     /// As [`Reply::write`].
     ///
     /// # Errors
@@ -214,6 +273,7 @@ impl Desk {
         header: RequestHeader,
         client: ClientIdentity,
         limit: usize,
+        stream: Option<Arc<StreamDesk>>,
     ) -> (OwnedRequest, OwnedReply) {
         *self.returned() = Returned {
             call,
@@ -229,12 +289,16 @@ impl Desk {
             length: buffers.length,
             header,
             client,
+            stream: stream.clone(),
+            within_item: false,
             desk: lease(),
         };
         let reply = OwnedReply {
             buffer: buffers.reply,
             limit,
             message_type: 0,
+            stream,
+            within_item: false,
             desk: lease(),
         };
         (request, reply)
@@ -271,6 +335,9 @@ impl Lease {
 
 impl Drop for OwnedRequest {
     fn drop(&mut self) {
+        if let Some(stream) = &self.stream {
+            stream.leave_reading();
+        }
         let payload = std::mem::take(&mut self.payload);
         self.desk
             .give_back(|returned| returned.request = Some(payload));

@@ -1,12 +1,17 @@
 //! One pair of rings as the server sees it: taking requests and answering them.
 
+use std::sync::Arc;
+
 use super::execution::{Answer, Ticket};
 use super::links::LinkWake;
+use super::stream_desk::{StreamDesk, StreamLimits};
+use super::streams::{Sent, Streams};
 use crate::claim::Taker;
 use crate::fault_point::{Point, reach};
 use crate::layout::{ChannelMemory, ChannelSizes};
 use crate::memory::{OwnWord, PeerWord, Region};
-use crate::record::{Ending, Payload, ReplyHeader, RequestHeader};
+use crate::outcome::Refusal;
+use crate::record::{Ending, Opening, Payload, ReplyHeader, RequestHeader, StreamHeader};
 use crate::ring::{Consumer, Corrupt, Kind, Producer, Record};
 use crate::sys;
 use crate::wake::Waker;
@@ -34,15 +39,35 @@ pub(super) struct Channel {
     pub(super) running: u32,
     /// The client has to read replies before the next request can be taken.
     stalled: bool,
+    streams: Streams,
+    limits: StreamLimits,
+    /// Records of streams that were read in this turn.
+    stream_records: u32,
+    /// Octets of streams that were read since the client was last told how far.
+    untold: u64,
+    /// What streams have to send has not been looked at yet.
+    unsent: bool,
+    /// What streams have to send waits for room in the reply ring.
+    waits_for_room: bool,
 }
+
+/// Records of streams that are read, and sent, of one channel in one turn.
+pub(super) const STREAM_RECORDS_PER_TURN: u32 = 32;
+/// Streams leave half the ring to calls, so that no reply stands behind more than that of them.
+const STREAM_SHARE: u64 = 2;
+/// Of the ring: a client is told that so much of its streams was read, at the latest.
+const TELL_EVERY: u64 = 8;
 
 /// A request at the head of the ring, found possible and with room for its reply.
 pub(super) struct Waiting {
     pub(super) header: RequestHeader,
+    pub(super) opening: Opening,
     pub(super) payload: Payload,
     record: Record,
     /// Bytes that the reply may have.
     pub(super) limit: u32,
+    /// Octets of the reply ring that are kept free for it.
+    reserved: u64,
 }
 
 impl Channel {
@@ -53,6 +78,7 @@ impl Channel {
         link: usize,
         hint: usize,
         generation: u64,
+        limits: StreamLimits,
     ) -> Self {
         let memory = ChannelMemory::new(segment, sizes);
         Self {
@@ -70,25 +96,67 @@ impl Channel {
             next_call: 1,
             running: 0,
             stalled: false,
+            streams: Streams::new(limits.window),
+            limits,
+            stream_records: 0,
+            untold: 0,
+            unsent: false,
+            waits_for_room: false,
         }
     }
 
     /// Whether there may be something to take: one load, and no promise.
     #[inline]
     pub(super) fn looks_ready(&self) -> bool {
-        if self.stalled {
+        let takes = if self.stalled {
             self.replies.head_moved()
         } else {
             self.requests.looks_ready()
-        }
+        };
+        takes || self.unsent || (self.waits_for_room && self.replies.head_moved())
     }
 
-    /// The next request, if there is one and the client has room for its reply.
+    /// Whether calls that were taken need what comes behind others.
+    pub(super) fn has_streams(&self) -> bool {
+        !self.streams.is_empty()
+    }
+
+    /// How many more streams it may open.
+    pub(super) fn may_open_stream(&self) -> bool {
+        self.streams.len() < self.sizes.max_streams()
+    }
+
+    pub(super) fn limits(&self) -> StreamLimits {
+        self.limits
+    }
+
+    /// A turn begins: so many records of streams may be read in it as may be in one.
+    pub(super) fn begin_turn(&mut self) {
+        self.stream_records = 0;
+    }
+
+    /// Records of streams that were read in this turn.
+    pub(super) fn stream_records(&self) -> u32 {
+        self.stream_records
+    }
+
+    /// The next request, if there is one and the client has room for its reply. What stands before it
+    /// and belongs to streams goes to them.
     pub(super) fn next(&mut self) -> Result<Option<Waiting>, Corrupt> {
-        let Some(record) = self.requests.peek()? else {
-            return Ok(None);
+        // Bounded by the records of streams in a turn.
+        let record = loop {
+            let Some(record) = self.requests.peek()? else {
+                return Ok(None);
+            };
+            if !record.frame.kind.is_of_stream() {
+                break record;
+            }
+            if self.stream_records >= STREAM_RECORDS_PER_TURN {
+                return Ok(None);
+            }
+            self.receive(&record)?;
         };
-        let (header, payload) = RequestHeader::read(&self.requests, &record)?;
+        let (header, opening, payload) = RequestHeader::read(&self.requests, &record)?;
         if header.call != self.next_call {
             return Err(Corrupt::Call);
         }
@@ -100,20 +168,137 @@ impl Channel {
             .note_head(header.reply_head)
             .map_err(|_| Corrupt::Head)?;
         let limit = header.reply_limit.min(max_payload);
-        self.stalled = !self.has_room(ChannelSizes::reply_size(limit))?;
+        let reserved = match opening {
+            Opening::Unary | Opening::Long { .. } => ChannelSizes::reply_size(limit),
+            // The reply of a stream waits for room when its time comes, for until then it may be long.
+            Opening::Stream { .. } => ChannelSizes::reply_size(0),
+        };
+        self.stalled = !self.has_room(reserved)?;
         if self.stalled {
             return Ok(None);
         }
         Ok(Some(Waiting {
             header,
+            opening,
             payload,
             record,
             limit,
+            reserved,
         }))
     }
 
-    /// Takes `waiting`, copies its payload to `room` and keeps space for its reply. `None` when the
-    /// client took it back before; that has been acknowledged then.
+    /// Gives a record to the stream that it belongs to.
+    fn receive(&mut self, record: &Record) -> Result<(), Corrupt> {
+        let max_part = self.limits.max_part;
+        let header = self
+            .streams
+            .receive(&self.requests, record, self.next_call, max_part)?;
+        self.replies
+            .note_head(header.head)
+            .map_err(|_| Corrupt::Head)?;
+        self.requests.advance(record);
+        self.stream_records += 1;
+        self.untold += u64::from(record.frame.length);
+        self.unsent = true;
+        Ok(())
+    }
+
+    /// A call was taken that opens a stream.
+    pub(super) fn open_stream(&mut self, ticket: Ticket, waiting: &Waiting, desk: Arc<StreamDesk>) {
+        if let Opening::Stream { credit } = waiting.opening {
+            self.streams
+                .open(ticket, waiting.header.priority, credit, desk);
+            self.unsent = true;
+        }
+    }
+
+    /// The handler of a stream went on: there may be something to send.
+    pub(super) fn look_at_streams(&mut self) {
+        self.unsent = true;
+    }
+
+    /// Sends what streams have to send, of which there is little at a time. Returns how many records
+    /// that were.
+    pub(super) fn send_streams(&mut self) -> Result<u32, Corrupt> {
+        if !self.unsent && !self.waits_for_room {
+            return Ok(0);
+        }
+        self.unsent = false;
+        self.waits_for_room = false;
+        self.replies.refresh_head().map_err(|_| Corrupt::Head)?;
+        let head = self.requests.head();
+        let mut written = 0;
+        match self.streams.grant(&mut self.replies, head) {
+            Sent::One => written += 1,
+            Sent::Nothing => {}
+            Sent::NoRoom => self.waits_for_room = true,
+        }
+        while written < STREAM_RECORDS_PER_TURN {
+            let (reserved, largest) = (self.reserved + self.streams.reserve(), self.largest_reserved);
+            let sent = self.streams.send(&mut self.replies, head, |replies, size| {
+                has_room_beside(replies, reserved, largest, size, STREAM_SHARE)
+            })?;
+            match sent {
+                Sent::One => written += 1,
+                Sent::Nothing => break,
+                Sent::NoRoom => {
+                    self.waits_for_room = true;
+                    break;
+                }
+            }
+        }
+        self.unsent = written >= STREAM_RECORDS_PER_TURN;
+        while let Some(size) = self.streams.next_closing() {
+            if !self.has_room(size)? {
+                self.waits_for_room = true;
+                break;
+            }
+            if let Some(closed) = self.streams.next_closed() {
+                self.write_answer(closed.ticket, &closed.answer());
+                written += 1;
+            }
+        }
+        if written > 0 {
+            self.untold = 0;
+        } else if self.untold >= self.replies.capacity() / TELL_EVERY {
+            written += self.tell_head(head);
+        }
+        Ok(written)
+    }
+
+    /// Tells the client how far its requests were read, for it may wait for room.
+    fn tell_head(&mut self, head: u64) -> u32 {
+        let header = StreamHeader {
+            call: 0,
+            head,
+            slot: 0,
+            limit: 0,
+        };
+        let told = self
+            .replies
+            .push_control(Kind::CREDIT, [0; 3], &header.to_words());
+        if told.is_err() {
+            self.waits_for_room = true;
+            return 0;
+        }
+        self.untold = 0;
+        1
+    }
+
+    /// The client has gone.
+    pub(super) fn hang_up(&mut self) {
+        self.streams.hang_up();
+    }
+
+    /// Takes `waiting` and refuses it.
+    pub(super) fn refuse(&mut self, index: usize, waiting: &Waiting, refusal: Refusal) {
+        if let Some(ticket) = self.take(index, waiting, &mut []) {
+            self.answer(ticket, &Answer::refusal(refusal));
+        }
+    }
+
+    /// Takes `waiting`, copies its payload to `room` as far as that reaches and keeps space for its
+    /// reply. `None` when the client took it back before; that has been acknowledged then.
     pub(super) fn take(
         &mut self,
         index: usize,
@@ -127,13 +312,14 @@ impl Channel {
             RequestHeader::cancel_word(requests, &waiting.record)
         });
         self.next_call += 1;
-        let reserved = ChannelSizes::reply_size(waiting.limit);
+        let reserved = waiting.reserved;
         let ticket = Ticket {
             channel: index,
             generation: self.generation,
             call: waiting.header.call,
             slot: waiting.header.slot,
             reserved,
+            opens_stream: false,
             sampled_at: None,
         };
         self.reserved += reserved;
@@ -158,8 +344,17 @@ impl Channel {
         None
     }
 
-    /// Writes the answer to a call that was taken. It is seen once it is [shown](Channel::show).
+    /// Writes the answer to a call that was taken. It is seen once it is [shown](Channel::show). That of
+    /// a stream goes behind its items.
     pub(super) fn answer(&mut self, ticket: Ticket, answer: &Answer<'_>) {
+        if ticket.opens_stream && self.streams.close(ticket, answer) {
+            self.unsent = true;
+            return;
+        }
+        self.write_answer(ticket, answer);
+    }
+
+    fn write_answer(&mut self, ticket: Ticket, answer: &Answer<'_>) {
         reach(Point::ServerHandled);
         let header = ReplyHeader {
             call: ticket.call,
@@ -218,15 +413,32 @@ impl Channel {
 
     /// Whether a reply of `size` can be promised beside those that are.
     fn has_room(&mut self, size: u64) -> Result<bool, Corrupt> {
-        // A record that does not fit before the end of the ring leaves what is there unused, less than
-        // its own size; and that once at most before the promise is kept, for all promises together
-        // are shorter than the ring.
-        let lost = self.largest_reserved.max(size);
-        let needed = self.reserved + size + lost;
-        if self.replies.used() + needed <= self.replies.capacity() {
-            return Ok(true);
-        }
-        self.replies.refresh_head().map_err(|_| Corrupt::Head)?;
-        Ok(self.replies.used() + needed <= self.replies.capacity())
+        let reserved = self.reserved + self.streams.reserve();
+        has_room_beside(&mut self.replies, reserved, self.largest_reserved, size, 1)
     }
+}
+
+/// Whether a record of `size` has room in one `share`-th of the ring, beside what is kept for others, of
+/// whom the largest needs `largest`.
+fn has_room_beside(
+    replies: &mut Producer,
+    reserved: u64,
+    largest: u64,
+    size: u64,
+    share: u64,
+) -> Result<bool, Corrupt> {
+    // A record that does not fit before the end of the ring leaves what is there unused, less than
+    // its own size; and that once at most before the promise is kept, for all promises together
+    // are shorter than the ring.
+    let lost = largest.max(size);
+    let needed = reserved + size + lost;
+    let fits = |replies: &Producer| {
+        replies.used() + needed <= replies.capacity()
+            && (share == 1 || replies.used() + size <= replies.capacity() / share)
+    };
+    if fits(replies) {
+        return Ok(true);
+    }
+    replies.refresh_head().map_err(|_| Corrupt::Head)?;
+    Ok(fits(replies))
 }

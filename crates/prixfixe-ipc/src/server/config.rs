@@ -6,9 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::events::ServerEvent;
+use super::stream_desk::StreamLimits;
 use crate::address::SocketAccess;
 use crate::credentials::PeerPolicy;
 use crate::layout::ChannelSizes;
+use crate::stream::{DEFAULT_MAX_MESSAGE, DEFAULT_STREAM_WINDOW};
 
 /// The limits and the policy of a server. The defaults serve a thousand local clients of one user.
 #[derive(Clone)]
@@ -35,6 +37,12 @@ pub struct ServerConfig {
     /// Calls at most that an [`AsyncHandler`](crate::AsyncHandler) works on at the same time, of all
     /// clients together. For each, room for the longest request and the longest reply is set aside.
     pub max_running: NonZeroUsize,
+    /// Octets of items that may lie here of each stream and direction, sent and not fetched. More lets
+    /// a stream flow over longer pauses of who reads it. At least twice the longest part of an item is
+    /// set aside.
+    pub stream_window: usize,
+    /// The longest item of a stream, in octets.
+    pub max_message: usize,
     pub(super) on_event: Option<Listener>,
 }
 
@@ -56,6 +64,16 @@ pub enum TrustDomains {
 const MAX_RUNNING: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 
 impl ServerConfig {
+    /// What streams of a channel of these sizes may hold.
+    pub(super) fn stream_limits(&self, sizes: ChannelSizes) -> StreamLimits {
+        let max_part = sizes.max_part();
+        StreamLimits {
+            max_part,
+            window: self.stream_window.max(2 * (max_part + crate::memory::WORD)),
+            max_item: self.max_message,
+        }
+    }
+
     /// Calls `listener` for everything that happens to connections, on the server's thread: it should
     /// be quick.
     #[must_use]
@@ -78,6 +96,8 @@ impl Default for ServerConfig {
             max_handshakes: 64,
             handshake_timeout: Duration::from_secs(5),
             max_running: MAX_RUNNING,
+            stream_window: DEFAULT_STREAM_WINDOW,
+            max_message: DEFAULT_MAX_MESSAGE,
             on_event: None,
         }
     }

@@ -381,7 +381,11 @@ impl<E: Execution> Core<E> {
         let hint = self.domains.add_place(domain, number);
         self.generation += 1;
         let segment = Region::new(mapping);
-        entry.insert(Channel::new(&segment, sizes, index, hint, self.generation));
+        let limits = self.config.stream_limits(sizes);
+        let generation = self.generation;
+        entry.insert(Channel::new(
+            &segment, sizes, index, hint, generation, limits,
+        ));
         link.channels.push(number);
         self.page.statistics.channels(index, link.channels.len());
         let message = ServerMessage::Opened {
@@ -396,9 +400,10 @@ impl<E: Execution> Core<E> {
     }
 
     fn drop_channel(&mut self, index: usize) {
-        let Some(channel) = self.channels.try_remove(index) else {
+        let Some(mut channel) = self.channels.try_remove(index) else {
             return;
         };
+        channel.hang_up();
         let running = u64::from(channel.running);
         self.page.statistics.abandoned(channel.link, running);
         let link = self.links.get(channel.link);

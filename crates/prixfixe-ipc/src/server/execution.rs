@@ -8,9 +8,12 @@ pub(super) use immediate::Immediate;
 pub(super) use slots::Slots;
 pub(super) use woken::Woken;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::events::ClientIdentity;
+use super::stream_desk::{StreamDesk, StreamLimits};
+use crate::outcome::Refusal;
 use crate::record::{Ending, RequestHeader};
 
 /// Runs handlers.
@@ -24,8 +27,13 @@ pub(super) trait Execution {
     /// Starts the call whose request was put into the room just lent.
     fn start(&mut self, call: Start<'_>) -> Started<'_>;
 
-    /// Lets running calls go on and names the next that is finished. `None` when there is none.
-    fn next_finished(&mut self) -> Option<Finished<'_>>;
+    /// The desk of a stream that would be started next. `None` where handlers answer at once, and
+    /// cannot wait for items.
+    fn stream_desk(&self, limits: StreamLimits) -> Option<Arc<StreamDesk>>;
+
+    /// Lets running calls go on and names the next that is finished, or that has opened a stream and
+    /// went on. `None` when there is none.
+    fn next_progress(&mut self) -> Option<Progress<'_>>;
 
     /// Whether a running call has asked to be let go on: one load, and no promise.
     fn looks_ready(&self) -> bool;
@@ -38,6 +46,8 @@ pub(super) struct Start<'a> {
     /// The longest reply that there is room for, in bytes.
     pub(super) limit: usize,
     pub(super) ticket: Ticket,
+    /// Where its items come and go, if it opens a stream.
+    pub(super) stream: Option<Arc<StreamDesk>>,
 }
 
 /// Where an answer goes.
@@ -50,6 +60,8 @@ pub(super) struct Ticket {
     pub(super) slot: u16,
     /// Octets of the reply ring that are kept free for the answer.
     pub(super) reserved: u64,
+    /// Items come and go between its request and its reply.
+    pub(super) opens_stream: bool,
     /// When it was taken, if it is one of those whose service is timed.
     pub(super) sampled_at: Option<Instant>,
 }
@@ -62,10 +74,28 @@ pub(super) struct Answer<'a> {
     pub(super) payload: &'a [u8],
 }
 
+impl Answer<'_> {
+    /// The answer that a call is refused.
+    pub(super) const fn refusal(refusal: Refusal) -> Self {
+        Self {
+            ending: Ending::Refused(refusal),
+            message_type: 0,
+            payload: &[],
+        }
+    }
+}
+
 /// What became of a call that was started.
 pub(super) enum Started<'a> {
     Answered(Answer<'a>),
     Running,
+}
+
+/// What became of running calls.
+pub(super) enum Progress<'a> {
+    Finished(Finished<'a>),
+    /// A call that has opened a stream went on, and may have left items.
+    Moved(Ticket),
 }
 
 /// A call that ran and is over.

@@ -2,22 +2,25 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use super::channels::Channel;
+use super::channels::{Channel, STREAM_RECORDS_PER_TURN, Waiting};
 use super::config::ServerConfig;
 use super::control::Token;
 use super::domains::Domains;
 use super::events::{DropReason, ServerEvent};
-use super::execution::{Execution, Start, Started};
+use super::execution::{Execution, Finished, Progress, Start, Started, Ticket};
 use super::links::{Link, LinkState, LinkWake};
 use super::page::ServerPageWriter;
 use super::statistics::Turn;
+use super::stream_desk::StreamDesk;
 use super::{Stopper, execution::Answer};
 use crate::fault_point::{Point, reach};
-use crate::record::Ending;
+use crate::outcome::Refusal;
+use crate::record::{Ending, Opening};
 use crate::ring::Corrupt;
 use crate::spin::{self, Crowd, Luck};
 use crate::statistics::places::Count;
@@ -64,7 +67,8 @@ pub(super) struct Core<E> {
     unfinished: Vec<usize>,
     /// Links to be dropped after this round.
     doomed: Vec<(usize, DropReason)>,
-    /// As many calls run as may.
+    /// As many calls run as may. Channels with open streams have their turns all the same: what these
+    /// wait for may stand in the rings.
     full: bool,
     rounds: u64,
     last_control: Instant,
@@ -171,16 +175,13 @@ impl<E: Execution> Core<E> {
     fn round(&mut self) -> u32 {
         self.rounds += 1;
         let mut served = self.answer_finished();
-        if self.full {
-            return served;
-        }
         self.find_ready();
         let mut ready = std::mem::take(&mut self.ready);
         for channel in ready.drain(..) {
             match self.turn(channel) {
-                Ok(calls) => {
-                    served += calls;
-                    if calls == CALLS_PER_TURN {
+                Ok(done) => {
+                    served += done.records;
+                    if done.may_have_more {
                         self.unfinished.push(channel);
                     }
                 }
@@ -209,19 +210,22 @@ impl<E: Execution> Core<E> {
         }
         self.unfinished.clear();
         for (index, channel) in &self.channels {
-            if channel.looks_ready() {
+            if may_have_turn(self.full, channel) && channel.looks_ready() {
                 ready.push(index);
             }
         }
     }
 
-    /// Serves up to [`CALLS_PER_TURN`] calls of one channel.
-    fn turn(&mut self, index: usize) -> Result<u32, Corrupt> {
+    /// Serves up to [`CALLS_PER_TURN`] calls of one channel, and moves as much of its streams.
+    fn turn(&mut self, index: usize) -> Result<Done, Corrupt> {
         let Some(channel) = self.channels.get_mut(index) else {
-            return Ok(0);
+            return Ok(Done::default());
         };
+        if !may_have_turn(self.full, channel) {
+            return Ok(Done::default());
+        }
         let Some(link) = self.links.get_mut(channel.link) else {
-            return Ok(0);
+            return Ok(Done::default());
         };
         let mut wake = match &mut link.state {
             LinkState::Serving { wake, .. } => wake.as_mut(),
@@ -229,23 +233,40 @@ impl<E: Execution> Core<E> {
         };
         let mut turn = Turn::default();
         let mut unshown = Unshown::default();
+        channel.begin_turn();
         while turn.taken < CALLS_PER_TURN {
             let Some(waiting) = channel.next()? else {
                 break;
             };
             let Some(room) = self.execution.room(waiting.payload.length) else {
                 self.full = true;
-                break;
+                if !channel.has_streams() {
+                    break;
+                }
+                // What its streams wait for may stand behind this request.
+                turn.taken += 1;
+                turn.refused += 1;
+                channel.refuse(index, &waiting, Refusal::Busy);
+                continue;
             };
             turn.taken += 1;
             let sampled_at = self.page.statistics.sample();
             if let Some(mut ticket) = channel.take(index, &waiting, room) {
                 ticket.sampled_at = sampled_at;
+                let stream = match open_stream(&self.execution, channel, &waiting, &mut ticket) {
+                    Ok(stream) => stream,
+                    Err(refusal) => {
+                        turn.refused += 1;
+                        channel.answer(ticket, &Answer::refusal(refusal));
+                        continue;
+                    }
+                };
                 let started = self.execution.start(Start {
                     header: &waiting.header,
                     client: link.identity,
                     limit: waiting.limit as usize,
                     ticket,
+                    stream,
                 });
                 match started {
                     Started::Answered(answer) => {
@@ -267,46 +288,76 @@ impl<E: Execution> Core<E> {
                 unshown = Unshown::default();
             }
         }
+        let sent = channel.send_streams()?;
         turn.woken += u32::from(channel.show(wake));
-        if turn.taken > 0 {
+        let read = channel.stream_records();
+        if turn.taken > 0 || read > 0 {
             channel.publish_head();
+        }
+        if turn.taken == 0 && read + sent > 0 {
+            let woken = turn.woken > 0;
+            self.page.statistics.streamed(channel.link, woken);
+        }
+        if turn.taken > 0 {
             if link.active_in != self.window.number {
                 link.active_in = self.window.number;
                 self.window.links += 1;
             }
             self.page.statistics.turn(channel.link, turn);
         }
-        Ok(turn.taken)
+        Ok(Done {
+            records: turn.taken + read + sent,
+            may_have_more: turn.taken == CALLS_PER_TURN
+                || read >= STREAM_RECORDS_PER_TURN
+                || sent >= STREAM_RECORDS_PER_TURN,
+        })
     }
 
-    /// Answers calls that ran and are over.
+    /// Answers calls that ran and are over, and sends what streams have left.
     fn answer_finished(&mut self) -> u32 {
-        let mut answered = 0;
-        while let Some(finished) = self.execution.next_finished() {
-            answered += 1;
-            let ticket = finished.ticket;
+        let mut progressed = 0;
+        while let Some(progress) = self.execution.next_progress() {
+            progressed += 1;
+            let ticket = match &progress {
+                Progress::Finished(finished) => finished.ticket,
+                Progress::Moved(ticket) => *ticket,
+            };
+            if matches!(progress, Progress::Finished(_)) {
+                self.full = false;
+            }
             let Some(channel) = self.channels.get_mut(ticket.channel) else {
                 continue;
             };
             if channel.generation != ticket.generation {
                 continue;
             }
-            let answer: &Answer<'_> = &finished.answer;
-            let refused = is_refusal(answer.ending);
-            channel.answer(ticket, answer);
-            channel.running = channel.running.saturating_sub(1);
-            if let Some(at) = ticket.sampled_at {
-                self.page.statistics.timed(at.elapsed());
-            }
-            let wake = self.links.get_mut(channel.link).and_then(link_wake);
-            let woken = channel.show(wake);
             let link = channel.link;
-            self.page.statistics.finished(link, refused, woken);
+            let refused = match progress {
+                Progress::Finished(Finished { answer, .. }) => {
+                    channel.answer(ticket, &answer);
+                    channel.running = channel.running.saturating_sub(1);
+                    if let Some(at) = ticket.sampled_at {
+                        self.page.statistics.timed(at.elapsed());
+                    }
+                    Some(is_refusal(answer.ending))
+                }
+                Progress::Moved(_) => None,
+            };
+            if ticket.opens_stream {
+                channel.look_at_streams();
+                if let Err(corrupt) = channel.send_streams() {
+                    self.doomed.push((link, DropReason::Corrupt(corrupt)));
+                    continue;
+                }
+            }
+            let wake = self.links.get_mut(link).and_then(link_wake);
+            let woken = channel.show(wake);
+            match refused {
+                Some(refused) => self.page.statistics.finished(link, refused, woken),
+                None => self.page.statistics.streamed(link, woken),
+            }
         }
-        if answered > 0 {
-            self.full = false;
-        }
-        answered
+        progressed
     }
 
     /// Looks for a while, then sleeps until somebody rings.
@@ -362,12 +413,9 @@ impl<E: Execution> Core<E> {
 
     /// Whether anything at all is to be done, whatever the hints say.
     fn has_work(&self) -> bool {
-        self.execution.looks_ready()
-            || (!self.full
-                && self
-                    .channels
-                    .iter()
-                    .any(|(_, channel)| channel.looks_ready()))
+        let full = self.full;
+        let ready = |channel: &Channel| may_have_turn(full, channel) && channel.looks_ready();
+        self.execution.looks_ready() || self.channels.iter().any(|(_, channel)| ready(channel))
     }
 
     fn hints_wanted(&self) -> bool {
@@ -408,6 +456,41 @@ impl<E: Execution> Core<E> {
             listener(event);
         }
     }
+}
+
+/// What was done in a turn.
+#[derive(Clone, Copy, Default)]
+struct Done {
+    /// Calls that were taken, and records of streams that were read or written.
+    records: u32,
+    /// The turn was over before everything was done.
+    may_have_more: bool,
+}
+
+/// Whether the requests of `channel` can be looked at while as many calls run as may.
+fn may_have_turn(full: bool, channel: &Channel) -> bool {
+    !full || channel.has_streams()
+}
+
+/// Makes the desk of the stream that a call asks for, if it does.
+fn open_stream<E: Execution>(
+    execution: &E,
+    channel: &mut Channel,
+    waiting: &Waiting,
+    ticket: &mut Ticket,
+) -> Result<Option<Arc<StreamDesk>>, Refusal> {
+    if !matches!(waiting.opening, Opening::Stream { .. }) {
+        return Ok(None);
+    }
+    if !channel.may_open_stream() {
+        return Err(Refusal::Busy);
+    }
+    let desk = execution
+        .stream_desk(channel.limits())
+        .ok_or(Refusal::NoStreams)?;
+    ticket.opens_stream = true;
+    channel.open_stream(*ticket, waiting, Arc::clone(&desk));
+    Ok(Some(desk))
 }
 
 const fn is_refusal(ending: Ending) -> bool {

@@ -143,7 +143,8 @@ impl StatisticsWriter {
     /// A turn of one of its channels has ended.
     pub(super) fn turn(&mut self, client: usize, turn: Turn) {
         let answered = turn.taken - turn.started;
-        let avoided = answered - turn.woken;
+        // A turn may also have woken for items of streams.
+        let avoided = answered.saturating_sub(turn.woken);
         self.count(Count::Calls, answered);
         self.count(Count::RefusedCalls, turn.refused);
         self.count(Count::WakesSent, turn.woken);
@@ -175,6 +176,17 @@ impl StatisticsWriter {
         row.wakes_avoided += u64::from(!woken);
         let row = *row;
         self.show_row(client, row);
+    }
+
+    /// A client was shown items of its streams, and woken for that or not.
+    pub(super) fn streamed(&mut self, client: usize, woken: bool) {
+        let woken = u32::from(woken);
+        self.count(Count::WakesSent, woken);
+        if let Some(row) = self.rows.get_mut(client) {
+            row.wakes_sent += u64::from(woken);
+            let row = *row;
+            self.show_row(client, row);
+        }
     }
 
     /// Calls that were started will have no answer: their channel was closed.

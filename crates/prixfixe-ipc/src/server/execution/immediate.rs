@@ -1,12 +1,14 @@
 //! Handlers that answer before they return.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
-use super::{Answer, Execution, Finished, Start, Started};
+use super::{Answer, Execution, Progress, Start, Started};
 use crate::aligned::AlignedBuffer;
 use crate::outcome::Refusal;
 use crate::record::Ending;
 use crate::server::handler::{Handler, Reply, Request};
+use crate::server::stream_desk::{StreamDesk, StreamLimits};
 
 /// Calls a [`Handler`] on the server's thread.
 pub(in crate::server) struct Immediate<H> {
@@ -61,7 +63,11 @@ impl<H: Handler> Execution for Immediate<H> {
         })
     }
 
-    fn next_finished(&mut self) -> Option<Finished<'_>> {
+    fn stream_desk(&self, _: StreamLimits) -> Option<Arc<StreamDesk>> {
+        None
+    }
+
+    fn next_progress(&mut self) -> Option<Progress<'_>> {
         None
     }
 

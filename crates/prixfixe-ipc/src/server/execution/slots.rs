@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::woken::Woken;
-use super::{Answer, Execution, Finished, Start, Started, Ticket};
+use super::{Answer, Execution, Finished, Progress, Start, Started, Ticket};
 use crate::aligned::AlignedBuffer;
 use crate::outcome::Refusal;
 use crate::record::Ending;
 use crate::server::async_handler::{AsyncHandler, Buffers, Desk};
+use crate::server::stream_desk::{StreamDesk, StreamLimits};
 
 /// Runs the futures of an [`AsyncHandler`] on the server's thread.
 pub(in crate::server) struct Slots<H: AsyncHandler> {
@@ -34,6 +35,8 @@ struct Slot<F> {
     waker: Waker,
     desk: Arc<Desk>,
     ticket: Option<Ticket>,
+    /// Of a call that has opened a stream.
+    stream: Option<Arc<StreamDesk>>,
     /// Away while the call runs.
     request: AlignedBuffer,
     reply: Vec<u8>,
@@ -54,6 +57,7 @@ impl<H: AsyncHandler> Slots<H> {
             waker: woken.waker(index),
             desk: Arc::default(),
             ticket: None,
+            stream: None,
             request: AlignedBuffer::with_capacity(max_payload),
             reply: Vec::with_capacity(max_payload),
         };
@@ -75,6 +79,7 @@ impl<H: AsyncHandler> Slots<H> {
         let slot = &mut self.places[index];
         // What the future still has is given back now; dropping it may panic like running it.
         let dropped = catch_unwind(AssertUnwindSafe(|| slot.future.set(None)));
+        slot.stream = None;
         let returned = slot.desk.collect();
         // A handler that keeps a buffer for good costs a new one.
         slot.request = returned
@@ -134,11 +139,18 @@ impl<F: Future<Output = Result<(), Refusal>>> Slot<F> {
             // It was woken after its end.
             return Poll::Pending;
         };
+        if let Some(stream) = &self.stream {
+            stream.attend(true);
+        }
         let mut context = Context::from_waker(&self.waker);
-        match catch_unwind(AssertUnwindSafe(|| future.poll(&mut context))) {
+        let ran = match catch_unwind(AssertUnwindSafe(|| future.poll(&mut context))) {
             Ok(running) => running.map(Some),
             Err(_) => Poll::Ready(None),
+        };
+        if let Some(stream) = &self.stream {
+            stream.attend(false);
         }
+        ran
     }
 }
 
@@ -181,7 +193,9 @@ impl<H: AsyncHandler> Execution for Slots<H> {
             *call.header,
             call.client,
             call.limit,
+            call.stream.clone(),
         );
+        slot.stream = call.stream;
         let handler = &mut self.handler;
         // A handler that left its own state half changed is its author's concern, as in any thread.
         let begun = catch_unwind(AssertUnwindSafe(|| {
@@ -200,17 +214,29 @@ impl<H: AsyncHandler> Execution for Slots<H> {
         }
     }
 
-    fn next_finished(&mut self) -> Option<Finished<'_>> {
+    fn stream_desk(&self, limits: StreamLimits) -> Option<Arc<StreamDesk>> {
+        let slot = &self.places[*self.free.last()?];
+        Some(Arc::new(StreamDesk::new(limits, slot.waker.clone())))
+    }
+
+    fn next_progress(&mut self) -> Option<Progress<'_>> {
         // Bounded: there are as many due as slots, at most.
         while let Some(index) = self.next_due() {
             let Some(slot) = self.places.get_mut(index) else {
                 continue;
             };
-            if let Poll::Ready(ran) = slot.run()
-                && let Some(ticket) = slot.ticket.take()
-            {
-                let answer = self.end(index, ran);
-                return Some(Finished { ticket, answer });
+            match slot.run() {
+                Poll::Ready(ran) => {
+                    if let Some(ticket) = slot.ticket.take() {
+                        let answer = self.end(index, ran);
+                        return Some(Progress::Finished(Finished { ticket, answer }));
+                    }
+                }
+                Poll::Pending => {
+                    if let Some(ticket) = slot.ticket.filter(|ticket| ticket.opens_stream) {
+                        return Some(Progress::Moved(ticket));
+                    }
+                }
             }
         }
         None

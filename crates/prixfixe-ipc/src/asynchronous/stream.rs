@@ -1,0 +1,413 @@
+//! Items in both directions, for tasks that wait for them.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use super::Inner;
+use super::live::Nudge;
+use super::places::Due;
+use super::state::{NotSent, Order, State};
+use super::stream_state::{Cut, StreamKey};
+use super::wakes::Wakes;
+use crate::call::Call;
+use crate::client::streams::{Fetched, PartSent};
+use crate::outcome::{CallError, Cause, Executed, Outcome, Refusal};
+use crate::record::Ending;
+use crate::stream::StreamError;
+
+/// A call of which the request and the reply are sequences of items, made by
+/// [`AsyncClient::stream`](super::AsyncClient::stream). Dropping it gives the call up.
+///
+/// Other calls and streams of the same client go on beside it. What was sent and not received is bounded,
+/// and waits are, as [`Stream`](crate::Stream) says, which is the same for a thread.
+///
+/// ```no_run
+/// # use prixfixe_ipc::{Address, AsyncClient};
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let client = AsyncClient::connect(&Address::path("/run/lines.sock")?).await?;
+/// let mut stream = client.stream(b"grep needle").await?;
+/// let (mut sender, mut receiver) = stream.split();
+/// let send = async {
+///     for line in ["hay", "needle", "more hay"] {
+///         sender.send(line.as_bytes()).await?;
+///     }
+///     sender.end().await
+/// };
+/// let receive = async {
+///     let mut line = Vec::new();
+///     while receiver.receive(&mut line).await? {
+///         println!("{}", String::from_utf8_lossy(&line));
+///     }
+///     Ok(())
+/// };
+/// tokio::try_join!(send, receive)?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct AsyncStream {
+    sender: Half,
+    receiver: Half,
+    /// The slot is not ours any more.
+    over: bool,
+}
+
+/// The sending half of an [`AsyncStream`].
+#[derive(Debug)]
+pub struct StreamSender<'s> {
+    half: &'s mut Half,
+}
+
+/// The receiving half of an [`AsyncStream`].
+#[derive(Debug)]
+pub struct StreamReceiver<'s> {
+    half: &'s mut Half,
+}
+
+/// One direction.
+struct Half {
+    client: Arc<Inner>,
+    key: StreamKey,
+    timeout: Duration,
+    /// Items that went through whole.
+    items: u64,
+    /// The beginning of an item went through, and not its end.
+    within_item: bool,
+}
+
+impl AsyncStream {
+    pub(super) async fn open(client: &Arc<Inner>, call: Call<'_>) -> Result<Self, CallError> {
+        let key = client.open_stream(call).await?;
+        let half = || Half {
+            client: Arc::clone(client),
+            key,
+            timeout: call.timeout_value(),
+            items: 0,
+            within_item: false,
+        };
+        Ok(Self {
+            sender: half(),
+            receiver: half(),
+            over: false,
+        })
+    }
+
+    /// Both directions, for tasks of their own.
+    pub fn split(&mut self) -> (StreamSender<'_>, StreamReceiver<'_>) {
+        let sender = StreamSender {
+            half: &mut self.sender,
+        };
+        let receiver = StreamReceiver {
+            half: &mut self.receiver,
+        };
+        (sender, receiver)
+    }
+
+    /// As [`StreamSender::send`].
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn send(&mut self, item: &[u8]) -> Result<(), StreamError> {
+        self.split().0.send(item).await
+    }
+
+    /// As [`StreamSender::end`].
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn end(&mut self) -> Result<(), StreamError> {
+        self.split().0.end().await
+    }
+
+    /// As [`StreamReceiver::receive`].
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn receive(&mut self, item: &mut Vec<u8>) -> Result<bool, StreamError> {
+        self.split().1.receive(item).await
+    }
+
+    /// Items that were sent whole.
+    pub fn sent(&self) -> u64 {
+        self.sender.items
+    }
+
+    /// Items that were received whole. Of a stream that was cut, so many are certain.
+    pub fn received(&self) -> u64 {
+        self.receiver.items
+    }
+
+    /// Ends the stream: sends no more, passes over items that still come, waits for the reply, puts it into
+    /// `reply` and returns its length.
+    pub async fn reply(mut self, reply: &mut [u8]) -> Outcome<usize> {
+        // What failed shows below, unless the reply is there all the same.
+        let _ = self.end().await;
+        let key = self.receiver.key;
+        let ended = self
+            .receiver
+            .wait(|state, waker, wakes| {
+                let (replied, nudge) = state.stream_reply(key, waker, wakes);
+                let replied = match replied {
+                    Ok(None) => None,
+                    Ok(Some(ended)) => Some(Ok(ended)),
+                    Err(cut) => Some(Err(cut)),
+                };
+                (replied, nudge)
+            })
+            .await;
+        let cause = match ended {
+            Ok(ended) => {
+                self.over = true;
+                return match ended.ending {
+                    Ending::Completed => match reply.get_mut(..ended.payload.len()) {
+                        Some(room) => {
+                            room.copy_from_slice(&ended.payload);
+                            Outcome::Completed(ended.payload.len())
+                        }
+                        None => Outcome::Refused(Refusal::TooLarge),
+                    },
+                    Ending::Refused(refusal) => Outcome::Refused(refusal),
+                    Ending::TakenBack => Outcome::failed(Cause::TakenBack, Executed::No),
+                };
+            }
+            Err(cause) => cause,
+        };
+        self.over = true;
+        Outcome::failed(cause, self.receiver.give_up())
+    }
+}
+
+impl StreamSender<'_> {
+    /// Sends an item, once there is room for it and the server has given leave. Of a future that was dropped
+    /// before it was ready the beginning of the item may have gone; then this stream sends no more.
+    ///
+    /// # Errors
+    /// When the server wants no more or has ended the call (then its [reply](AsyncStream::reply) says why),
+    /// is gone, or nothing moved in time.
+    pub async fn send(&mut self, item: &[u8]) -> Result<(), StreamError> {
+        let half = &mut *self.half;
+        if half.within_item {
+            return Err(StreamError::Stopped);
+        }
+        let key = half.key;
+        let mut from = 0;
+        // Each turn sends a part.
+        loop {
+            let sent = half
+                .wait(|state, waker, wakes| {
+                    let (sent, nudge) = state.send_part(key, item, from, waker, wakes);
+                    let sent = match sent {
+                        Ok(PartSent::Later) => None,
+                        Ok(PartSent::Written(length)) => Some(Ok(Some(length))),
+                        Ok(PartSent::Stopped) => Some(Ok(None)),
+                        Err(cut) => Some(Err(cut)),
+                    };
+                    (sent, nudge)
+                })
+                .await?;
+            from += sent.ok_or(StreamError::Stopped)?;
+            half.within_item = from < item.len();
+            if !half.within_item {
+                half.items += 1;
+                return Ok(());
+            }
+        }
+    }
+
+    /// Says that no more items follow. The server may go on sending.
+    ///
+    /// # Errors
+    /// When the server is gone, or had no room for that in time.
+    pub async fn end(&mut self) -> Result<(), StreamError> {
+        let key = self.half.key;
+        let ended = self.half.wait(|state, waker, wakes| {
+            let (ended, nudge) = state.end_items(key, waker, wakes);
+            let ended = match ended {
+                Ok(true) => Some(Ok(())),
+                Ok(false) => None,
+                Err(cut) => Some(Err(cut)),
+            };
+            (ended, nudge)
+        });
+        Ok(ended.await?)
+    }
+}
+
+impl StreamReceiver<'_> {
+    /// Waits for the next item and puts it into `item`, in place of what that held. False when the server
+    /// has ended the call, and no more come.
+    ///
+    /// A future that is dropped before it is ready loses nothing: what `item` holds then of an item is
+    /// completed by the next call with the same `item`.
+    ///
+    /// # Errors
+    /// When the server is gone, after all that had come before; when nothing came in time; or when the
+    /// item is longer than [`ClientOptions::max_message`](crate::ClientOptions).
+    pub async fn receive(&mut self, item: &mut Vec<u8>) -> Result<bool, StreamError> {
+        let half = &mut *self.half;
+        if !half.within_item {
+            item.clear();
+        }
+        let (key, max_item) = (half.key, half.client.max_message);
+        // Each turn fetches a part.
+        loop {
+            let fetched = half
+                .wait(|state, waker, wakes| {
+                    let (fetched, nudge) = state.fetch(key, item, max_item, waker, wakes);
+                    let fetched = match fetched {
+                        Ok(Fetched::Nothing) => None,
+                        Ok(fetched) => Some(Ok(fetched)),
+                        Err(cut) => Some(Err(cut)),
+                    };
+                    (fetched, nudge)
+                })
+                .await?;
+            match fetched {
+                Fetched::Part(ends_item) => half.within_item = !ends_item,
+                Fetched::TooLarge => return Err(StreamError::TooLarge),
+                Fetched::End | Fetched::Nothing => return Ok(false),
+            }
+            if !half.within_item {
+                half.items += 1;
+                return Ok(true);
+            }
+        }
+    }
+}
+
+impl Half {
+    /// Asks the state again and again until it has an answer, for as long as the call allows.
+    async fn wait<T>(
+        &mut self,
+        mut ask: impl FnMut(&mut State, &Waker, &mut Wakes) -> (Option<Result<T, Cut>>, Option<Nudge>),
+    ) -> Result<T, Cause> {
+        let client = &*self.client;
+        if client.shared.is_forked() {
+            return Err(Cause::Forked);
+        }
+        let mut poll = |context: &mut Context<'_>| {
+            let mut wakes = Wakes::default();
+            let mut state = client.shared.lock();
+            let (asked, nudge) = ask(&mut state, context.waker(), &mut wakes);
+            let mut lost = None;
+            if let Some(Err(Cut::Corrupt(corrupt))) = &asked {
+                lost = state.lose(Cause::Corrupt(*corrupt));
+            }
+            drop(state);
+            wakes.wake();
+            if let Some(Err(Cut::Corrupt(_))) = &asked {
+                drop(lost);
+                client.shared.tell_ended();
+            }
+            if let Some(nudge) = nudge {
+                nudge.go();
+            }
+            asked.map_or(Poll::Pending, |asked| {
+                Poll::Ready(asked.map_err(Cause::from))
+            })
+        };
+        // Most of the time it is there, and no timer is needed.
+        let first = poll_fn(|context| Poll::Ready(poll(context))).await;
+        if let Poll::Ready(done) = first {
+            return done;
+        }
+        let until = crate::client::after(Instant::now(), self.timeout);
+        let waited = tokio::time::timeout_at(until.into(), poll_fn(poll)).await;
+        waited.unwrap_or(Err(Cause::Deadline))
+    }
+
+    fn give_up(&self) -> Executed {
+        if self.client.shared.is_forked() {
+            return Executed::Maybe;
+        }
+        let (executed, nudge, connection) = self.client.shared.lock().give_up_stream(self.key);
+        drop(connection);
+        if let Some(nudge) = nudge {
+            nudge.go();
+        }
+        executed
+    }
+}
+
+impl Inner {
+    /// Sends a call that opens a stream, waiting for a connection and for room as calls do.
+    async fn open_stream(&self, mut call: Call<'_>) -> Result<StreamKey, CallError> {
+        let mut due = Due {
+            timeout: call.timeout_value(),
+            at: None,
+        };
+        // Each turn ends or has lost a connection; the deadline bounds them.
+        loop {
+            let order = Order {
+                call: &call,
+                reply_limit: self.max_payload,
+                due,
+                first_queued: false,
+                opens_stream: true,
+            };
+            let sent = poll_fn(|context| Poll::Ready(self.send(order, context.waker()))).await;
+            let sent = match sent {
+                Err(NotSent::Full) => self.queue(order, &mut due).await,
+                sent => sent,
+            };
+            let cause = match sent {
+                Ok(placed) => {
+                    return Ok(StreamKey {
+                        generation: placed.generation,
+                        slot: placed.place,
+                    });
+                }
+                Err(NotSent::Lost) => match self.connect_again(&mut due).await {
+                    Ok(()) => {
+                        let left = due.at(Instant::now()).saturating_duration_since(Instant::now());
+                        call = call.timeout(left);
+                        continue;
+                    }
+                    Err(cause) => cause,
+                },
+                Err(NotSent::TooLarge) => return Err(CallError::Refused(Refusal::TooLarge)),
+                Err(NotSent::Corrupt(corrupt)) => Cause::Corrupt(corrupt),
+                Err(NotSent::Late | NotSent::Full) => Cause::Deadline,
+                Err(NotSent::Forked) => Cause::Forked,
+            };
+            return Err(CallError::not_executed(cause));
+        }
+    }
+}
+
+impl From<Cause> for StreamError {
+    fn from(cause: Cause) -> Self {
+        match cause {
+            Cause::Deadline => Self::Deadline,
+            _ => Self::HungUp,
+        }
+    }
+}
+
+impl Drop for AsyncStream {
+    fn drop(&mut self) {
+        if !self.over {
+            let _: Executed = self.receiver.give_up();
+        }
+    }
+}
+
+impl std::fmt::Debug for Half {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Half")
+            .field("items", &self.items)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for AsyncStream {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("AsyncStream")
+            .field("sent", &self.sent())
+            .field("received", &self.received())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,322 @@
+//! The open streams of a channel, as the server sees them: every change of a stream's state is in this
+//! file.
+//!
+//! ```text
+//!  open ── answer ──► closing (what the handler left is still to go) ── all sent ──► over
+//!    └── client gives up ──► the handler is told ── answer ──► over
+//! ```
+//! The reply is the last that is sent of a stream, so its client needs no other sign of its end.
+
+use std::sync::Arc;
+
+use super::execution::{Answer, Ticket};
+use super::stream_desk::StreamDesk;
+use crate::layout::{ChannelSizes, STREAM_RESERVE};
+use crate::record::{Ending, GIVEN_UP, ItemFlags, Payload, StreamHeader, item_cost};
+use crate::ring::{Consumer, Corrupt, Kind, Producer, Record};
+
+/// The streams of one channel.
+pub(super) struct Streams {
+    open: Vec<Stream>,
+    /// Octets of items that may have come and were not fetched, for each stream.
+    window: u64,
+    turns: u64,
+}
+
+/// A stream, from the taking of its call to its reply.
+struct Stream {
+    ticket: Ticket,
+    priority: u8,
+    /// When it last had its turn: the one that waits longest is next.
+    served: u64,
+    desk: Arc<StreamDesk>,
+    /// What the client may send, and has sent, since the beginning, in what items cost.
+    granted: u64,
+    received: u64,
+    /// The client sends no more.
+    ended: bool,
+    /// The client was told that no more is wanted.
+    stopped: bool,
+    /// What we may send, and have sent, likewise.
+    allowed: u64,
+    sent: u64,
+    /// The handler has answered.
+    closing: Option<Closing>,
+}
+
+/// The answer to a stream whose items are still to go.
+struct Closing {
+    ending: Ending,
+    message_type: u32,
+    payload: Vec<u8>,
+}
+
+/// How sending went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sent {
+    /// Something was written.
+    One,
+    /// There is nothing to send now.
+    Nothing,
+    /// There is, but no room in the ring.
+    NoRoom,
+}
+
+/// An answer whose time has come.
+pub(super) struct Closed {
+    pub(super) ticket: Ticket,
+    ending: Ending,
+    message_type: u32,
+    payload: Vec<u8>,
+}
+
+impl Closed {
+    pub(super) fn answer(&self) -> Answer<'_> {
+        Answer {
+            ending: self.ending,
+            message_type: self.message_type,
+            payload: &self.payload,
+        }
+    }
+}
+
+impl Streams {
+    /// For streams of which `window` octets of items may lie here each.
+    pub(super) fn new(window: usize) -> Self {
+        Self {
+            open: Vec::new(),
+            window: window as u64,
+            turns: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// A call was taken that opens a stream, and for whose items its client gives `credit`.
+    pub(super) fn open(&mut self, ticket: Ticket, priority: u8, credit: u64, desk: Arc<StreamDesk>) {
+        self.open.push(Stream {
+            ticket,
+            priority,
+            served: self.turns,
+            desk,
+            granted: 0,
+            received: 0,
+            ended: false,
+            stopped: false,
+            allowed: credit,
+            sent: 0,
+            closing: None,
+        });
+    }
+
+    /// The handler of `ticket` has answered. True when what it left before must go first, or the answer
+    /// has to wait for room.
+    pub(super) fn close(&mut self, ticket: Ticket, answer: &Answer<'_>) -> bool {
+        let Some(index) = self.position(ticket.call) else {
+            return false;
+        };
+        let stream = &mut self.open[index];
+        let at_once = answer.payload.is_empty() && !stream.desk.has_outgoing();
+        if answer.ending != Ending::Completed || at_once {
+            self.open.swap_remove(index);
+            return false;
+        }
+        stream.closing = Some(Closing {
+            ending: answer.ending,
+            message_type: answer.message_type,
+            payload: answer.payload.to_vec(),
+        });
+        true
+    }
+
+    /// Takes a record of a stream, which `next_call` has not opened yet.
+    pub(super) fn receive(
+        &mut self,
+        requests: &Consumer,
+        record: &Record,
+        next_call: u64,
+        max_part: usize,
+    ) -> Result<StreamHeader, Corrupt> {
+        let (header, flags, payload) = StreamHeader::read(requests, record)?;
+        if payload.length > max_part {
+            return Err(Corrupt::Length);
+        }
+        if header.call >= next_call {
+            return Err(Corrupt::Call);
+        }
+        // What belongs to a call that is over was on its way when it ended.
+        if let Some(index) = self.position(header.call) {
+            let stream = &mut self.open[index];
+            match record.frame.kind {
+                Kind::ITEM => stream.receive(requests, record, flags, payload)?,
+                Kind::CREDIT => stream.allowed = stream.allowed.max(header.limit),
+                _ => stream.desk.stop(header.limit == GIVEN_UP),
+            }
+        }
+        Ok(header)
+    }
+
+    /// Gives leave to send more where the handler has fetched enough, and tells who need not send.
+    pub(super) fn grant(&mut self, replies: &mut Producer, request_head: u64) -> Sent {
+        let mut sent = Sent::Nothing;
+        for stream in &mut self.open {
+            if stream.ended || stream.stopped {
+                continue;
+            }
+            let fetched = stream.desk.fetched();
+            let limit = fetched.cost + self.window;
+            let (kind, limit) = if fetched.unwanted || stream.closing.is_some() {
+                (Kind::STOP, 0)
+            } else if limit - stream.granted >= self.window.div_ceil(2) {
+                (Kind::CREDIT, limit)
+            } else {
+                continue;
+            };
+            let header = StreamHeader {
+                call: stream.ticket.call,
+                head: request_head,
+                slot: stream.ticket.slot,
+                limit,
+            };
+            if replies.push_control(kind, [0; 3], &header.to_words()).is_err() {
+                return Sent::NoRoom;
+            }
+            stream.stopped = kind == Kind::STOP;
+            stream.granted = stream.granted.max(limit);
+            sent = Sent::One;
+        }
+        sent
+    }
+
+    /// Sends a part of an item of the most urgent stream that has one and may send it, and of those the
+    /// one that waits longest. `has_room` says whether there is room for so many octets.
+    pub(super) fn send(
+        &mut self,
+        replies: &mut Producer,
+        request_head: u64,
+        mut has_room: impl FnMut(&mut Producer, u64) -> Result<bool, Corrupt>,
+    ) -> Result<Sent, Corrupt> {
+        self.turns += 1;
+        let ready = |stream: &&mut Stream| stream.has_sendable();
+        let next = self
+            .open
+            .iter_mut()
+            .filter(ready)
+            .max_by_key(|stream| (stream.priority, std::cmp::Reverse(stream.served)));
+        let Some(stream) = next else {
+            return Ok(Sent::Nothing);
+        };
+        stream.served = self.turns;
+        let header = StreamHeader {
+            call: stream.ticket.call,
+            head: request_head,
+            slot: stream.ticket.slot,
+            limit: 0,
+        };
+        let mut result = Ok(Sent::NoRoom);
+        let mut cost = 0;
+        stream.desk.send_first(|part, ends_item| {
+            match has_room(replies, ChannelSizes::item_size(part.len())) {
+                Ok(true) => {}
+                Ok(false) => return false,
+                Err(corrupt) => {
+                    result = Err(corrupt);
+                    return false;
+                }
+            }
+            let flags = ItemFlags {
+                ends_item,
+                ends_stream: false,
+            };
+            let pushed = replies.push(Kind::ITEM, flags.tags(), &header.to_words(), part);
+            if pushed.is_err() {
+                return false;
+            }
+            cost = item_cost(part.len());
+            result = Ok(Sent::One);
+            true
+        });
+        stream.sent += cost;
+        result
+    }
+
+    /// Octets of the ring that the reply needs whose stream is all sent.
+    pub(super) fn next_closing(&self) -> Option<u64> {
+        let closing = self.open.iter().find_map(Stream::all_sent)?;
+        Some(ChannelSizes::reply_size_of(closing.payload.len()))
+    }
+
+    /// Takes away the stream whose reply that is.
+    pub(super) fn next_closed(&mut self) -> Option<Closed> {
+        let index = self
+            .open
+            .iter()
+            .position(|stream| stream.all_sent().is_some())?;
+        let stream = self.open.swap_remove(index);
+        let closing = stream.closing?;
+        Some(Closed {
+            ticket: stream.ticket,
+            ending: closing.ending,
+            message_type: closing.message_type,
+            payload: closing.payload,
+        })
+    }
+
+    /// The client has gone.
+    pub(super) fn hang_up(&mut self) {
+        for stream in self.open.drain(..) {
+            stream.desk.hang_up();
+        }
+    }
+
+    /// Octets of the reply ring that the open streams keep free.
+    pub(super) fn reserve(&self) -> u64 {
+        self.open.len() as u64 * STREAM_RESERVE
+    }
+
+    fn position(&self, call: u64) -> Option<usize> {
+        self.open.iter().position(|stream| stream.ticket.call == call)
+    }
+}
+
+impl Stream {
+    fn receive(
+        &mut self,
+        requests: &Consumer,
+        record: &Record,
+        flags: ItemFlags,
+        payload: Payload,
+    ) -> Result<(), Corrupt> {
+        let is_part = payload.length > 0 || flags.ends_item;
+        let cost = if is_part { item_cost(payload.length) } else { 0 };
+        if self.ended || cost > self.granted - self.received {
+            return Err(Corrupt::Credit);
+        }
+        self.received += cost;
+        self.ended = flags.ends_stream;
+        self.desk
+            .bring(payload.length, flags.ends_item, flags.ends_stream, |room| {
+                requests.copy_out(record, payload.offset, room);
+            });
+        Ok(())
+    }
+
+    /// The answer, if it is there and nothing else is left to go.
+    fn all_sent(&self) -> Option<&Closing> {
+        let closing = self.closing.as_ref()?;
+        (!self.desk.has_outgoing()).then_some(closing)
+    }
+
+    /// Whether there is an item for which the client has given leave.
+    fn has_sendable(&self) -> bool {
+        self.desk
+            .first_cost()
+            .is_some_and(|cost| cost <= self.allowed.saturating_sub(self.sent))
+    }
+}
