@@ -1,9 +1,11 @@
 //! The asynchronous client.
 
+mod connection;
 mod connector;
 mod driver;
 mod flight;
 mod live;
+mod order;
 mod places;
 mod reply;
 mod state;
@@ -27,8 +29,9 @@ use crate::call::Call;
 use crate::client::{ClientStatistics, ConnectError};
 use crate::outcome::{CallError, Cause, Executed, Failure, Outcome, Refusal};
 use flight::Flight;
+use order::{NotSent, Order, Placed};
 use places::{Due, Ended};
-use state::{NotSent, Order, Placed, Shared};
+use state::Shared;
 use wakes::Wakes;
 
 /// A connection over which any number of tasks make calls, each ending in an
@@ -278,11 +281,7 @@ impl Inner {
 
     /// Waits for the turn of a call for which there was no room, and sends it. Only here a call has a
     /// timer of its own.
-    async fn queue(
-        &self,
-        mut order: Order<'_, '_>,
-        due: &mut Due,
-    ) -> Result<Placed, NotSent> {
+    async fn queue(&self, mut order: Order<'_, '_>, due: &mut Due) -> Result<Placed, NotSent> {
         let _queued = Queued::new(&self.shared);
         let at = due.at(Instant::now());
         order.due = *due;

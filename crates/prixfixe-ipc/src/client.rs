@@ -131,7 +131,7 @@ impl Client {
         let mut deadline = Deadline::new(call.timeout_value());
         let reply_limit = self.max_payload();
         self.connect_again(&mut deadline)
-            .map_err(|cause| CallError::not_executed(cause))?;
+            .map_err(CallError::not_executed)?;
         let Some(connection) = self.connection.as_mut() else {
             return Err(CallError::not_executed(Cause::Unreachable));
         };

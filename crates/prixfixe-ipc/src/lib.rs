@@ -112,8 +112,8 @@ pub use {
     address::{Address, InvalidAddress, SocketAccess},
     call::{Call, DEFAULT_TIMEOUT},
     client::{
-        CallId, Client, ClientOptions, ClientStatistics, ConnectError, Connector, Pipeline,
-        Stream, SubmitError,
+        CallId, Client, ClientOptions, ClientStatistics, ConnectError, Connector, Pipeline, Stream,
+        SubmitError,
     },
     credentials::{Credentials, PeerPolicy},
     handshake::ConnectRefusal,

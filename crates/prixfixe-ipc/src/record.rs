@@ -4,9 +4,7 @@ mod stream;
 
 pub(crate) use stream::{GIVEN_UP, ItemFlags, StreamHeader, item_cost};
 
-use crate::layout::{
-    MAX_EXTENSION_WORDS, OPENING_WORDS, REPLY_HEADER_WORDS, REQUEST_HEADER_WORDS,
-};
+use crate::layout::{MAX_EXTENSION_WORDS, OPENING_WORDS, REPLY_HEADER_WORDS, REQUEST_HEADER_WORDS};
 use crate::outcome::Refusal;
 use crate::ring::{Consumer, Corrupt, Kind, Record};
 
@@ -77,12 +75,7 @@ impl Opening {
         }
     }
 
-    fn read(
-        ring: &Consumer,
-        record: &Record,
-        flags: u8,
-        extension: u8,
-    ) -> Result<Self, Corrupt> {
+    fn read(ring: &Consumer, record: &Record, flags: u8, extension: u8) -> Result<Self, Corrupt> {
         if flags == 0 {
             return Ok(Self::Unary);
         }

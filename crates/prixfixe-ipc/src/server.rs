@@ -14,6 +14,7 @@ mod round;
 mod statistics;
 mod stream_desk;
 mod streams;
+mod unshown;
 
 pub use async_handler::{AsyncHandler, OwnedReply, OwnedRequest};
 pub use config::{ServerConfig, TrustDomains};

@@ -13,8 +13,9 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::Sleep;
 
+use super::connection::Connection;
 use super::live::Live;
-use super::state::{Connection, Shared};
+use super::state::Shared;
 use super::wakes::Wakes;
 use crate::client::LONGEST_SLEEP;
 use crate::client::link::AsyncWake;
@@ -308,6 +309,9 @@ impl Drop for Driver {
     }
 }
 
+/// A connection that turned out to be corrupt, to be dropped without a lock, and whose calls have ended.
+type Lost = (Option<Connection>, Arc<Shared>);
+
 /// Looks into rings from member `next` on, until `wakes` is full or a connection is lost: then there is
 /// more to look at.
 fn sweep_some(
@@ -315,7 +319,7 @@ fn sweep_some(
     next: &mut usize,
     wakes: &mut Wakes,
     found: &mut bool,
-) -> (bool, Option<(Option<Connection>, Arc<Shared>)>) {
+) -> (bool, Option<Lost>) {
     let mut members = live.members();
     let end = members.watched.capacity();
     while let Some(index) = live.next_watched(*next, end) {

@@ -8,7 +8,8 @@ use std::time::Instant;
 use slab::Slab;
 use tokio::sync::Notify;
 
-use super::state::{Connection, Shared};
+use super::connection::Connection;
+use super::state::Shared;
 use crate::client::ClientStatistics;
 use crate::client::link::{Bell, Link, OpenedChannel};
 use crate::memory::PeerWord;

@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Instant;
 
-use super::live::{Hold, Live, Nudge};
-use super::places::{Due, Ended, Found, Places};
+use super::connection::{Connection, Retired};
+use super::live::{Live, Nudge};
+use super::order::{NotSent, Order, Placed};
+use super::places::{Ended, Found, Places};
 use super::stream_state::StreamKey;
 use super::wakes::Wakes;
-use crate::call::Call;
-use crate::client::channel::{Arrival, Channel, Reply, SendFailure};
-use crate::client::link::Bell;
+use crate::client::channel::{Arrival, Reply};
 use crate::layout::ChannelSizes;
 use crate::outcome::{Cause, Executed, Outcome};
 use crate::ring::Corrupt;
@@ -37,88 +37,6 @@ pub(super) struct State {
     /// A connection that was lost, with what had come of its streams and was not fetched. The last
     /// one only.
     retired: Option<Retired>,
-}
-
-/// What is left of a connection.
-struct Retired {
-    generation: u64,
-    connection: Connection,
-}
-
-/// A channel with the link it belongs to. To be dropped without a lock.
-pub(super) struct Connection {
-    pub(super) live: Arc<Hold>,
-    pub(super) number: u32,
-    /// Its place among the members of the link.
-    pub(super) member: usize,
-    pub(super) channel: Channel,
-    pub(super) bell: Bell,
-    /// The place of the call in each slot.
-    pub(super) place_of: Box<[u16]>,
-    /// A reply was left in the ring for its caller to copy.
-    pub(super) left_in_ring: bool,
-}
-
-/// Why a call was not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NotSent {
-    /// There is no room, or others wait for it already.
-    Full,
-    /// There is no connection.
-    Lost,
-    TooLarge,
-    Corrupt(Corrupt),
-    /// The deadline passed while it waited for room.
-    Late,
-    Forked,
-}
-
-/// What a caller asks to be sent.
-#[derive(Clone, Copy)]
-pub(super) struct Order<'o, 'c> {
-    pub(super) call: &'o Call<'c>,
-    /// The longest reply that the caller has room for, in bytes.
-    pub(super) reply_limit: usize,
-    pub(super) due: Due,
-    /// It is the first of those that wait for room.
-    pub(super) first_queued: bool,
-    /// Items are to go both ways between request and reply.
-    pub(super) opens_stream: bool,
-}
-
-/// Where a call was put.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Placed {
-    /// Of the connection.
-    pub(super) generation: u64,
-    /// Its place; of a call that opens a stream its slot.
-    pub(super) place: u16,
-}
-
-impl From<SendFailure> for NotSent {
-    fn from(failure: SendFailure) -> Self {
-        match failure {
-            SendFailure::Full => Self::Full,
-            SendFailure::TooLarge => Self::TooLarge,
-            SendFailure::Corrupt(corrupt) => Self::Corrupt(corrupt),
-        }
-    }
-}
-
-impl Connection {
-    /// To be called after something was published: whom to nudge once the lock is released.
-    pub(super) fn nudge(&self, deadline: Option<Instant>) -> Option<Nudge> {
-        Live::nudge(&self.live, self.member, &self.bell, deadline)
-    }
-
-    /// Collects who waits for streams of which there is news.
-    fn collect_due(&mut self, wakes: &mut Wakes) {
-        while !wakes.is_full()
-            && let Some(waiting) = self.channel.streams().next_due()
-        {
-            wakes.push_both(waiting);
-        }
-    }
 }
 
 impl Shared {

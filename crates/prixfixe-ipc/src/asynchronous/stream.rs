@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::Inner;
 use super::live::Nudge;
+use super::order::{NotSent, Order};
 use super::places::Due;
-use super::state::{NotSent, Order, State};
+use super::state::State;
 use super::stream_state::{Cut, StreamKey};
 use super::wakes::Wakes;
 use crate::call::Call;
@@ -360,7 +361,9 @@ impl Inner {
                 }
                 Err(NotSent::Lost) => match self.connect_again(&mut due).await {
                     Ok(()) => {
-                        let left = due.at(Instant::now()).saturating_duration_since(Instant::now());
+                        let left = due
+                            .at(Instant::now())
+                            .saturating_duration_since(Instant::now());
                         call = call.timeout(left);
                         continue;
                     }

@@ -3,8 +3,9 @@
 
 use std::task::Waker;
 
+use super::connection::Connection;
 use super::live::Nudge;
-use super::state::{Connection, State};
+use super::state::State;
 use super::wakes::Wakes;
 use crate::client::streams::{Fetched, PartSent, StreamReply};
 use crate::outcome::{Cause, Executed};
@@ -38,12 +39,15 @@ impl State {
         waker: &Waker,
         wakes: &mut Wakes,
     ) -> Tried<PartSent> {
-        self.try_hard(key, Waiting::Writer(waker), wakes, |connection| {
-            match connection.channel.send_part(key.slot, item, from)? {
+        self.try_hard(
+            key,
+            Waiting::Writer(waker),
+            wakes,
+            |connection| match connection.channel.send_part(key.slot, item, from)? {
                 PartSent::Later => Ok(None),
                 sent => Ok(Some(sent)),
-            }
-        })
+            },
+        )
         .unless(PartSent::Later)
     }
 
@@ -74,12 +78,15 @@ impl State {
             let over = fetched == Fetched::Nothing;
             return (if over { Err(Cut::HungUp) } else { Ok(fetched) }, None);
         }
-        self.try_hard(key, Waiting::Reader(waker), wakes, |connection| {
-            match connection.channel.fetch(key.slot, item, max_item) {
+        self.try_hard(
+            key,
+            Waiting::Reader(waker),
+            wakes,
+            |connection| match connection.channel.fetch(key.slot, item, max_item) {
                 Fetched::Nothing => Ok(None),
                 fetched => Ok(Some(fetched)),
-            }
-        })
+            },
+        )
         .unless(Fetched::Nothing)
     }
 

@@ -9,9 +9,7 @@ use crate::fault_point::{Point, reach};
 use crate::layout::{ChannelMemory, ChannelSizes};
 use crate::memory::{OwnWord, PeerWord, Region};
 use crate::outcome::{Outcome, Refusal};
-use crate::record::{
-    CANCEL_WORD, Ending, Opening, Payload, ReplyHeader, RequestHeader, slot_word,
-};
+use crate::record::{CANCEL_WORD, Ending, Opening, Payload, ReplyHeader, RequestHeader, slot_word};
 use crate::ring::{Consumer, Corrupt, Kind, Producer, Record};
 
 /// A channel of this process, or what is left of it after the server has gone.

@@ -98,7 +98,11 @@ impl<'c> Stream<'c> {
         let mut from = 0;
         // Each turn sends a part or waits until something moves.
         loop {
-            match self.connection.channel_mut().send_part(self.slot, item, from) {
+            match self
+                .connection
+                .channel_mut()
+                .send_part(self.slot, item, from)
+            {
                 Ok(PartSent::Written(length)) => {
                     from += length;
                     self.connection.publish(self.statistics);
@@ -244,7 +248,11 @@ impl<'c> Stream<'c> {
                 let came = self.arrive()?;
                 self.connection.note_lost();
                 self.cut = Some(cause);
-                if came { Ok(()) } else { Err(StreamError::HungUp) }
+                if came {
+                    Ok(())
+                } else {
+                    Err(StreamError::HungUp)
+                }
             }
         }
     }

@@ -8,9 +8,7 @@
 
 use crate::item_queue::ItemQueue;
 use crate::layout::{ChannelSizes, STREAM_RESERVE};
-use crate::record::{
-    Ending, GIVEN_UP, ItemFlags, Payload, StreamHeader, item_cost,
-};
+use crate::record::{Ending, GIVEN_UP, ItemFlags, Payload, StreamHeader, item_cost};
 use crate::ring::{Consumer, Corrupt, Kind, Producer, Record};
 
 /// The streams of one channel.
@@ -18,7 +16,8 @@ pub(crate) struct Streams {
     open: Vec<Stream>,
     window: u64,
     max_part: usize,
-    max_streams: usize,
+    /// How many may be open.
+    most: usize,
     /// Room in the request ring that streams may use, in octets: half of it is left to calls.
     share: u64,
 }
@@ -99,13 +98,13 @@ impl Streams {
             open: Vec::new(),
             window: window.max(2 * (max_part + crate::memory::WORD)) as u64,
             max_part,
-            max_streams: sizes.max_streams(),
+            most: sizes.max_streams(),
             share: u64::from(sizes.ring() / 2),
         }
     }
 
     pub(crate) fn may_open(&self) -> bool {
-        self.open.len() < self.max_streams
+        self.open.len() < self.most
     }
 
     /// What the server may send of a new stream at once.
@@ -316,13 +315,15 @@ impl Streams {
             }
             let limit = stream.fetched + window;
             let (kind, word) = match stream.given_up {
-                Some(Told::Yes) => continue,
                 Some(Told::NotYet) => (Kind::STOP, GIVEN_UP),
                 None if limit - stream.granted >= window.div_ceil(2) => (Kind::CREDIT, limit),
-                None => continue,
+                Some(Told::Yes) | None => continue,
             };
             let header = stream.header(reply_head, word);
-            if requests.push_control(kind, [0; 3], &header.to_words()).is_err() {
+            if requests
+                .push_control(kind, [0; 3], &header.to_words())
+                .is_err()
+            {
                 // Later: every record that comes leads here again.
                 return told;
             }

@@ -61,12 +61,7 @@ impl ItemFlags {
 
 impl StreamHeader {
     pub(crate) const fn to_words(self) -> [u64; STREAM_HEADER_WORDS] {
-        [
-            self.call,
-            self.head,
-            (self.slot as u64) << 32,
-            self.limit,
-        ]
+        [self.call, self.head, (self.slot as u64) << 32, self.limit]
     }
 
     /// Reads each word of the header of an item, a credit or a stop once.

@@ -234,10 +234,15 @@ impl Channel {
             Sent::NoRoom => self.waits_for_room = true,
         }
         while written < STREAM_RECORDS_PER_TURN {
-            let (reserved, largest) = (self.reserved + self.streams.reserve(), self.largest_reserved);
-            let sent = self.streams.send(&mut self.replies, head, |replies, size| {
-                has_room_beside(replies, reserved, largest, size, STREAM_SHARE)
-            })?;
+            let (reserved, largest) = (
+                self.reserved + self.streams.reserve(),
+                self.largest_reserved,
+            );
+            let sent = self
+                .streams
+                .send(&mut self.replies, head, |replies, size| {
+                    has_room_beside(replies, reserved, largest, size, STREAM_SHARE)
+                })?;
             match sent {
                 Sent::One => written += 1,
                 Sent::Nothing => break,

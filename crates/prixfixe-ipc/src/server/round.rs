@@ -17,6 +17,7 @@ use super::links::{Link, LinkState, LinkWake};
 use super::page::ServerPageWriter;
 use super::statistics::Turn;
 use super::stream_desk::StreamDesk;
+use super::unshown::Unshown;
 use super::{Stopper, execution::Answer};
 use crate::fault_point::{Point, reach};
 use crate::outcome::Refusal;
@@ -83,29 +84,6 @@ struct Window {
     links: usize,
     crowd: Crowd,
     processors: usize,
-}
-
-/// Answers that were written in a turn and not shown: those of one turn are shown together, so that a
-/// client with many calls in flight is woken once for all of them and not once for each.
-#[derive(Default)]
-struct Unshown {
-    answers: u32,
-    since: Option<Instant>,
-}
-
-/// How long an answer may wait for those behind it.
-const LONGEST_HOLD: Duration = Duration::from_micros(50);
-
-impl Unshown {
-    /// Counts one more. The clock is read only where there is more than one to hold.
-    fn is_held_long(&mut self) -> bool {
-        self.answers += 1;
-        if self.answers == 1 {
-            return false;
-        }
-        let now = Instant::now();
-        now.duration_since(*self.since.get_or_insert(now)) >= LONGEST_HOLD
-    }
 }
 
 impl<E: Execution> Core<E> {

@@ -99,7 +99,13 @@ impl Streams {
     }
 
     /// A call was taken that opens a stream, and for whose items its client gives `credit`.
-    pub(super) fn open(&mut self, ticket: Ticket, priority: u8, credit: u64, desk: Arc<StreamDesk>) {
+    pub(super) fn open(
+        &mut self,
+        ticket: Ticket,
+        priority: u8,
+        credit: u64,
+        desk: Arc<StreamDesk>,
+    ) {
         self.open.push(Stream {
             ticket,
             priority,
@@ -184,7 +190,10 @@ impl Streams {
                 slot: stream.ticket.slot,
                 limit,
             };
-            if replies.push_control(kind, [0; 3], &header.to_words()).is_err() {
+            if replies
+                .push_control(kind, [0; 3], &header.to_words())
+                .is_err()
+            {
                 return Sent::NoRoom;
             }
             stream.stopped = kind == Kind::STOP;
@@ -281,7 +290,9 @@ impl Streams {
     }
 
     fn position(&self, call: u64) -> Option<usize> {
-        self.open.iter().position(|stream| stream.ticket.call == call)
+        self.open
+            .iter()
+            .position(|stream| stream.ticket.call == call)
     }
 }
 
@@ -294,7 +305,11 @@ impl Stream {
         payload: Payload,
     ) -> Result<(), Corrupt> {
         let is_part = payload.length > 0 || flags.ends_item;
-        let cost = if is_part { item_cost(payload.length) } else { 0 };
+        let cost = if is_part {
+            item_cost(payload.length)
+        } else {
+            0
+        };
         if self.ended || cost > self.granted - self.received {
             return Err(Corrupt::Credit);
         }

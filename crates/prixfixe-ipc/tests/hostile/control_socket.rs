@@ -25,18 +25,19 @@ fn answer(socket: &RawSocket) -> RawMessage {
 }
 
 const REFUSED: u64 = 0x103;
+const CURRENT: u64 = prixfixe_ipc::LAYOUT_VERSION as u64;
 
 #[test]
 fn another_version_is_told_both_numbers() {
     let stage = Stage::new("version");
-    for version in [0, 2, u64::from(u32::MAX)] {
+    for version in [0, CURRENT - 1, CURRENT + 1, u64::from(u32::MAX)] {
         let socket = stage.socket();
         socket.send(&hello(version), &[]).unwrap();
         let refused = answer(&socket);
         assert_eq!(word(&refused, 0), REFUSED);
         assert_eq!(
             [2, 3, 4].map(|index| word(&refused, index)),
-            [0, 1, version]
+            [0, CURRENT, version]
         );
         assert!(refused.descriptors.is_empty());
         assert!(socket.wait_gone(PATIENCE));
@@ -56,9 +57,9 @@ fn a_greeting_that_is_none_ends_the_connection() {
         vec![0; 64],
         vec![0xff; 64],
         vec![0; 65],
-        hello(1)[..63].to_vec(),
-        [hello(1), vec![0]].concat(),
-        [hello(1), vec![0; 4096]].concat(),
+        hello(CURRENT)[..63].to_vec(),
+        [hello(CURRENT), vec![0]].concat(),
+        [hello(CURRENT), vec![0; 4096]].concat(),
         words([1, magic ^ 1, 1, 0, 0, 0, 0, 0]),
         hello(1 << 32),
         words([2, 4096, 1024, 8, 0, 0, 0, 0]),
@@ -83,7 +84,7 @@ fn a_message_that_is_none_ends_the_connection() {
         vec![0; 64],
         vec![1],
         vec![0; 65],
-        hello(1),
+        hello(CURRENT),
         words([2, 4096, 1024, 8, 1, 0, 0, 0]),
         // Sizes that cannot be.
         words([2, 0, 0, 0, 0, 0, 0, 0]),
@@ -220,7 +221,7 @@ fn an_observer_can_do_nothing_else() {
     for message in messages {
         let socket = stage.socket();
         socket
-            .send(&words([1, observer, 1, 2, 0, 0, 0, 0]), &[])
+            .send(&words([1, observer, CURRENT, 2, 0, 0, 0, 0]), &[])
             .unwrap();
         assert_eq!(answer(&socket).descriptors.len(), 1);
         socket.send(&message, &[]).unwrap();

@@ -33,7 +33,7 @@ fn descriptors_that_nobody_asked_for_end_the_connection() {
     let borrowed: Vec<BorrowedFd<'_>> = kinds.iter().map(AsFd::as_fd).collect();
     for count in 1..=borrowed.len() {
         let greeting = stage.socket();
-        let hello = raw_peer::hello(1, RawRole::Blocking);
+        let hello = raw_peer::hello(prixfixe_ipc::LAYOUT_VERSION, RawRole::Blocking);
         greeting.send(&hello, &borrowed[..count]).unwrap();
         assert!(greeting.wait_gone(PATIENCE));
         assert_eq!(stage.next_gone(), "Descriptors");

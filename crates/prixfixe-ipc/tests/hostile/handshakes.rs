@@ -71,7 +71,9 @@ fn hanging_up_in_the_middle_of_anything_harms_nobody() {
             stage.next_gone();
             // With the welcome unread.
             let socket = stage.socket();
-            socket.send(&raw_peer::hello(1, role), &[]).unwrap();
+            socket
+                .send(&raw_peer::hello(prixfixe_ipc::LAYOUT_VERSION, role), &[])
+                .unwrap();
             drop(socket);
             stage.next_gone();
             // With a channel unread.

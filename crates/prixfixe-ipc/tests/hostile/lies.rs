@@ -168,8 +168,18 @@ const LIES: &[Lie] = &[
         "Header",
     ),
     (
-        "a kind of the future",
+        "an item of a call that was not made",
         |c, tail| spoilt(c, tail, |record| record.kind = 3),
+        "Call",
+    ),
+    (
+        "a credit with a payload",
+        |c, tail| spoilt(c, tail, |record| record.kind = 4),
+        "Header",
+    ),
+    (
+        "a kind of the future",
+        |c, tail| spoilt(c, tail, |record| record.kind = 6),
         "Header",
     ),
     (
@@ -178,8 +188,24 @@ const LIES: &[Lie] = &[
         "Header",
     ),
     (
-        "a flag",
+        "a stream without its word",
         |c, tail| spoilt(c, tail, |record| record.tags[0] = 1),
+        "Header",
+    ),
+    (
+        "a stream that is a long message, too",
+        |c, tail| {
+            spoilt(c, tail, |record| {
+                record.tags = [3, 0, 1];
+                record.words.push(0);
+                record.length += 8;
+            });
+        },
+        "Header",
+    ),
+    (
+        "a flag of the future",
+        |c, tail| spoilt(c, tail, |record| record.tags[0] = 4),
         "Header",
     ),
     (

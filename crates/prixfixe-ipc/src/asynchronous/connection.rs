@@ -1,0 +1,45 @@
+//! A client's share of a link.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::live::{Hold, Live, Nudge};
+use super::wakes::Wakes;
+use crate::client::channel::Channel;
+use crate::client::link::Bell;
+
+/// A channel with the link it belongs to. To be dropped without a lock.
+pub(super) struct Connection {
+    pub(super) live: Arc<Hold>,
+    pub(super) number: u32,
+    /// Its place among the members of the link.
+    pub(super) member: usize,
+    pub(super) channel: Channel,
+    pub(super) bell: Bell,
+    /// The place of the call in each slot.
+    pub(super) place_of: Box<[u16]>,
+    /// A reply was left in the ring for its caller to copy.
+    pub(super) left_in_ring: bool,
+}
+
+/// What is left of a connection.
+pub(super) struct Retired {
+    pub(super) generation: u64,
+    pub(super) connection: Connection,
+}
+
+impl Connection {
+    /// To be called after something was published: whom to nudge once the lock is released.
+    pub(super) fn nudge(&self, deadline: Option<Instant>) -> Option<Nudge> {
+        Live::nudge(&self.live, self.member, &self.bell, deadline)
+    }
+
+    /// Collects who waits for streams of which there is news.
+    pub(super) fn collect_due(&mut self, wakes: &mut Wakes) {
+        while !wakes.is_full()
+            && let Some(waiting) = self.channel.streams().next_due()
+        {
+            wakes.push_both(waiting);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What a caller asks to be sent, and what became of that.
+
+use super::places::Due;
+use crate::call::Call;
+use crate::client::channel::SendFailure;
+use crate::ring::Corrupt;
+
+/// Why a call was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NotSent {
+    /// There is no room, or others wait for it already.
+    Full,
+    /// There is no connection.
+    Lost,
+    TooLarge,
+    Corrupt(Corrupt),
+    /// The deadline passed while it waited for room.
+    Late,
+    Forked,
+}
+
+/// What a caller asks to be sent.
+#[derive(Clone, Copy)]
+pub(super) struct Order<'o, 'c> {
+    pub(super) call: &'o Call<'c>,
+    /// The longest reply that the caller has room for, in bytes.
+    pub(super) reply_limit: usize,
+    pub(super) due: Due,
+    /// It is the first of those that wait for room.
+    pub(super) first_queued: bool,
+    /// Items are to go both ways between request and reply.
+    pub(super) opens_stream: bool,
+}
+
+/// Where a call was put.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Placed {
+    /// Of the connection.
+    pub(super) generation: u64,
+    /// Its place; of a call that opens a stream its slot.
+    pub(super) place: u16,
+}
+
+impl From<SendFailure> for NotSent {
+    fn from(failure: SendFailure) -> Self {
+        match failure {
+            SendFailure::Full => Self::Full,
+            SendFailure::TooLarge => Self::TooLarge,
+            SendFailure::Corrupt(corrupt) => Self::Corrupt(corrupt),
+        }
+    }
+}
