@@ -15,7 +15,7 @@ mod tls;
 mod transaction;
 mod wire;
 
-pub use commands::{DialogueError, MOST_RECIPIENTS};
+pub use commands::DialogueError;
 pub use connection::Connection;
 pub use connector::{Connector, ConnectorError};
 pub use course::Course;

@@ -79,6 +79,7 @@ impl Library {
         };
         label.write_to(head);
         Message {
+            number,
             head,
             body: content.stuffed(),
             raw: content.raw(),
@@ -113,6 +114,8 @@ impl Default for Scratch {
 /// BDAT `head`, `raw`, `tail`. Each piece ends with CRLF.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
+    /// Its number within its run, by which its recipients are known.
+    pub number: u64,
     /// Message-ID and label. No line begins with a dot.
     pub head: &'a [u8],
     /// The rest of the header, an empty line and the text, leading dots doubled (RFC 5321, section

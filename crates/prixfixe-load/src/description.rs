@@ -282,6 +282,7 @@ fn account_of(part: &str, run: &Measurement) -> Sheet {
         sheet.push(fact(name, text));
     }
     for (name, count) in [
+        ("recipients unknown", account.recipients_unknown()),
         ("unanswered but stored", account.unanswered_but_stored),
         ("without a label", account.unlabelled),
         ("of other runs", account.of_other_runs),
@@ -291,11 +292,12 @@ fn account_of(part: &str, run: &Measurement) -> Sheet {
     sheet
 }
 
-fn findings(account: &Verification) -> [(&'static str, &Findings); 5] {
+fn findings(account: &Verification) -> [(&'static str, &Findings); 6] {
     [
         ("lost", &account.lost),
         ("duplicated", &account.duplicated),
         ("altered", &account.altered),
+        ("misdelivered", &account.misdelivered),
         ("refused but stored", &account.refused_but_stored),
         ("foreign", &account.foreign),
     ]

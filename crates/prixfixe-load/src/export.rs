@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 mod folder;
 mod joined;
+mod recipients;
 
 use folder::Folder;
 pub use joined::FileForm;
@@ -34,6 +35,19 @@ pub struct Exported {
     pub place: String,
     /// The message, without what the form adds.
     pub octets: Vec<u8>,
+    /// For whom it was stored, where its trace lines say so.
+    pub recipients: Option<Vec<String>>,
+}
+
+impl Exported {
+    fn new(place: String, octets: Vec<u8>) -> Self {
+        let recipients = recipients::of(&octets);
+        Self {
+            place,
+            octets,
+            recipients,
+        }
+    }
 }
 
 /// The largest message that is read, in octets: the largest that is sent, and what a server puts in
@@ -109,10 +123,7 @@ impl Iterator for Export {
                 let name = path.file_name().unwrap_or(path.as_os_str());
                 let place = |line| format!("{}:{line}", name.to_string_lossy());
                 Some(match messages.next()? {
-                    Ok((line, octets)) => Ok(Exported {
-                        place: place(line),
-                        octets,
-                    }),
+                    Ok((line, octets)) => Ok(Exported::new(place(line), octets)),
                     Err(JoinedError::Unreadable(error)) => Err(ExportError::of_file(path)(error)),
                     Err(JoinedError::NoMessage) => Err(ExportError::NoMessage(path.clone())),
                     Err(JoinedError::TooLarge(line)) => Err(ExportError::TooLarge(place(line))),

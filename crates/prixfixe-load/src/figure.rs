@@ -178,7 +178,7 @@ const PERCENTILES: [(&str, ReadTimes); 9] = [
 
 type Read = fn(&Measurement) -> Option<f64>;
 
-const PLAIN: [(&str, Read); 30] = [
+const PLAIN: [(&str, Read); 32] = [
     ("duration_s", |run| Some(run.duration_s)),
     ("rate", |run| Some(run.rate)),
     ("sent", |run| Some(run.sent as f64)),
@@ -230,6 +230,12 @@ const PLAIN: [(&str, Read); 30] = [
     }),
     ("verification.altered", |run| {
         of_account(run, |account| account.altered.count)
+    }),
+    ("verification.misdelivered", |run| {
+        of_account(run, |account| account.misdelivered.count)
+    }),
+    ("verification.recipients_unknown", |run| {
+        of_account(run, Verification::recipients_unknown)
     }),
     ("verification.refused_but_stored", |run| {
         of_account(run, |account| account.refused_but_stored.count)

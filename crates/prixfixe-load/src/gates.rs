@@ -57,6 +57,8 @@ pub enum Demand {
     Valid(bool),
     /// Every acknowledgement must have been kept.
     VerificationHolds,
+    /// The same, and it must be known of every message for whom it was stored.
+    VerificationComplete,
     /// A figure must lie within a bound.
     Figure(Figure, Bound),
     /// A figure, divided by that of a reference, must lie within a bound.
@@ -179,7 +181,8 @@ impl Gate {
             "valid" => Demand::Valid(value.as_bool().ok_or_else(|| unfit("true or false"))?),
             "verification" => match value.as_str() {
                 Some("holds") => Demand::VerificationHolds,
-                _ => return Err(unfit("\"holds\"")),
+                Some("complete") => Demand::VerificationComplete,
+                _ => return Err(unfit("\"holds\" or \"complete\"")),
             },
             _ => {
                 let (form, figure) = Form::of(&key).map_err(|error| GatesError::Unknown {

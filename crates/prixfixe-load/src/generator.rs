@@ -78,13 +78,14 @@ pub fn run(plan: &Plan, live: &Live) -> Result<Recording, PlanError> {
     };
     let threads = threads.min(plan.workers);
     let (phase, watch) = watch::channel(Phase::Running);
+    let connector = Connector::new(plan)?;
+    let ledger = plan.ledger.as_ref().map(|path| {
+        Ledger::create(path, plan.run, connector.recipients()).map_err(PlanError::Ledger)
+    });
     let shared = Arc::new(Shared {
-        connector: Connector::new(plan)?,
+        connector,
         library: Library::prepare(&plan.contents, plan.run, plan.dialogue.smtputf8)?,
-        ledger: match &plan.ledger {
-            Some(path) => Some(Ledger::create(path, plan.run).map_err(PlanError::Ledger)?),
-            None => None,
-        },
+        ledger: ledger.transpose()?,
         queue: ArrivalQueue::new(plan),
         workers: plan.workers,
         per_connection: plan.per_connection,

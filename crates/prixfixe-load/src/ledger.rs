@@ -4,14 +4,15 @@
 //! A text file, so that it is still there when the run ended badly and other programs can read it:
 //!
 //! ```text
-//! prixfixe-load-ledger 1 run=00000000000000ab
+//! prixfixe-load-ledger 2 run=00000000000000ab recipients=1 mailboxes=100 first=a@b.example
 //! 0 accepted 250 2.0.0 stored id=0a1b
 //! 1 refused 452 4.3.1 no room
 //! 2 unknown
 //! end 3
 //! ```
 //!
-//! A message that is not in it never came to the end of its body. That is so only if it has its
+//! Its heading says for whom each message is: it was answered for all its recipients alike, since one
+//! that is refused fails the message. A message that is not in it never came to the end of its body. That is so only if it has its
 //! last line, which counts the others: without it the ledger broke off, and what is missing may
 //! have been acknowledged.
 
@@ -20,6 +21,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use crate::plan::Recipients;
 use crate::run_id::RunId;
 
 /// How the end of a body was answered.
@@ -75,10 +77,15 @@ enum State {
 const MOST_REPLY_OCTETS: usize = 1024;
 
 impl Ledger {
-    /// Makes the file, or empties it.
-    pub fn create(path: &Path, run: RunId) -> io::Result<Self> {
+    /// Makes the file, or empties it, for a run whose messages go to these.
+    pub fn create(path: &Path, run: RunId, recipients: &Recipients) -> io::Result<Self> {
         let mut file = BufWriter::new(File::create(path)?);
-        writeln!(file, "{HEADING} run={run}")?;
+        let (each, mailboxes) = (recipients.each(), recipients.mailboxes());
+        let first = recipients.first();
+        writeln!(
+            file,
+            "{HEADING} {VERSION} run={run} recipients={each} mailboxes={mailboxes} first={first}"
+        )?;
         file.flush()?;
         Ok(Self {
             writing: Mutex::new(Writing {
@@ -138,7 +145,9 @@ impl Ledger {
     }
 }
 
-const HEADING: &str = "prixfixe-load-ledger 1";
+const HEADING: &str = "prixfixe-load-ledger";
+/// It grows when what a ledger says changes. The first did not say for whom messages were.
+const VERSION: &str = "2";
 /// How the last line begins.
 const END: &str = "end";
 /// The longest line that is read, in octets with its end: a number, an answer and
@@ -161,6 +170,8 @@ pub struct Entry {
 pub struct LedgerReader {
     /// The run that wrote it.
     pub run: RunId,
+    /// Whom its messages are for.
+    pub recipients: Recipients,
     file: BufReader<File>,
     line: Vec<u8>,
     line_number: u64,
@@ -185,15 +196,14 @@ impl LedgerReader {
         (&mut file)
             .take(MOST_LINE_OCTETS)
             .read_until(b'\n', &mut line)?;
-        let run = std::str::from_utf8(&line)
+        let (run, recipients) = std::str::from_utf8(&line)
             .ok()
-            .and_then(|line| line.strip_suffix('\n'))
-            .and_then(|line| line.strip_prefix(HEADING))
-            .and_then(|rest| rest.strip_prefix(" run="))
-            .and_then(|run| run.parse().ok())
-            .ok_or_else(|| invalid("this is not a ledger"))?;
+            .and_then(|line| line.strip_suffix('\n')?.strip_prefix(HEADING))
+            .ok_or_else(|| invalid("this is not a ledger"))
+            .and_then(parse_heading)?;
         Ok(Self {
             run,
+            recipients,
             file,
             line,
             line_number: 1,
@@ -269,6 +279,29 @@ fn invalid(fault: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, fault.into())
 }
 
+/// What stands behind the word by which a ledger is known.
+fn parse_heading(heading: &str) -> io::Result<(RunId, Recipients)> {
+    let mut words = heading.split(' ').skip(1);
+    match words.next() {
+        Some(VERSION) => {}
+        version => {
+            let version = version.unwrap_or("none");
+            return Err(invalid(format!(
+                "this is a ledger of version {version}, and this program reads {VERSION}"
+            )));
+        }
+    }
+    let mut field = |name: &str| words.next()?.strip_prefix(name)?.strip_prefix('=');
+    let parsed = (|| {
+        let run = field("run")?.parse().ok()?;
+        let each = field("recipients")?.parse().ok()?;
+        let mailboxes = field("mailboxes")?.parse().ok()?;
+        let recipients = Recipients::new(field("first")?, each, mailboxes).ok()?;
+        Some((run, recipients))
+    })();
+    parsed.ok_or_else(|| invalid("line 1 of the ledger is damaged"))
+}
+
 fn parse(line: &str) -> Option<Entry> {
     let (number, rest) = line.split_once(' ')?;
     let (answer, reply) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -283,12 +316,25 @@ fn parse(line: &str) -> Option<Entry> {
 #[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
+    use std::num::NonZeroU32;
+
+    const HEADING: &str =
+        "prixfixe-load-ledger 2 run=0000000000000005 recipients=2 mailboxes=7 first=ü@b.example\n";
+
+    fn create(path: &Path) -> Ledger {
+        Ledger::create(path, RunId::from_seed(5), &recipients()).unwrap()
+    }
+
+    fn recipients() -> Recipients {
+        let count = |count| NonZeroU32::new(count).unwrap();
+        Recipients::new("ü@b.example", count(2), count(7)).unwrap()
+    }
 
     #[test]
     fn what_was_written_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.ledger");
-        let ledger = Ledger::create(&path, RunId::from_seed(5)).unwrap();
+        let ledger = create(&path);
         ledger
             .record(0, Answer::Accepted, "250 2.0.0 id=abc")
             .unwrap();
@@ -301,6 +347,7 @@ mod tests {
 
         let mut reader = LedgerReader::open(&path).unwrap();
         assert_eq!(reader.run, RunId::from_seed(5));
+        assert_eq!(reader.recipients, recipients());
         let entries: Vec<Entry> = reader.by_ref().map(Result::unwrap).collect();
         assert!(reader.is_complete());
         let entry = |number, answer, reply: &str| Entry {
@@ -322,13 +369,20 @@ mod tests {
     fn what_is_no_ledger_is_refused_and_damage_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.ledger");
-        std::fs::write(&path, "something else\n").unwrap();
-        assert!(LedgerReader::open(&path).is_err());
-        std::fs::write(
-            &path,
-            "prixfixe-load-ledger 1 run=0000000000000005\n0 accepted\n1 acc\n",
-        )
-        .unwrap();
+        for (text, fault) in [
+            ("something else\n", "this is not a ledger"),
+            ("", "this is not a ledger"),
+            ("prixfixe-load-ledger 1 run=0000000000000005\n", "version 1"),
+            ("prixfixe-load-ledger\n", "version none"),
+            (&HEADING.replace("mailboxes=7", "mailboxes=1"), "line 1"),
+            (&HEADING.replace("recipients=2", "recipients=0"), "line 1"),
+            (&HEADING.replace("first=ü@", "first=ü"), "line 1"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = LedgerReader::open(&path).unwrap_err().to_string();
+            assert!(error.contains(fault), "{text}: {error}");
+        }
+        std::fs::write(&path, format!("{HEADING}0 accepted\n1 acc\n")).unwrap();
         let mut reader = LedgerReader::open(&path).unwrap();
         assert!(reader.next().unwrap().is_ok());
         let error = reader.next().unwrap().unwrap_err();
@@ -340,8 +394,7 @@ mod tests {
     fn read(lines: &str) -> (usize, bool, Option<String>) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.ledger");
-        let heading = "prixfixe-load-ledger 1 run=0000000000000005\n";
-        std::fs::write(&path, format!("{heading}{lines}")).unwrap();
+        std::fs::write(&path, format!("{HEADING}{lines}")).unwrap();
         let mut reader = LedgerReader::open(&path).unwrap();
         let mut entries = 0;
         let fault = reader.by_ref().find_map(|entry| {
@@ -390,7 +443,7 @@ mod tests {
     fn a_reply_of_any_length_is_one_line_that_can_be_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.ledger");
-        let ledger = Ledger::create(&path, RunId::from_seed(5)).unwrap();
+        let ledger = create(&path);
         ledger
             .record(u64::MAX, Answer::Accepted, &"ü".repeat(5000))
             .unwrap();

@@ -104,6 +104,8 @@ pub(crate) fn measurement() -> Measurement {
             lost: findings(),
             duplicated: findings(),
             altered: findings(),
+            misdelivered: findings(),
+            recipients_known: 5000,
             refused_but_stored: findings(),
             foreign: findings(),
             ..Verification::default()

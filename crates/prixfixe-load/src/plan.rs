@@ -8,6 +8,11 @@ use serde::Serialize;
 
 use crate::{run_id::RunId, schedule::Schedule, size::SizeMix};
 
+mod recipients;
+
+pub(crate) use recipients::worded;
+pub use recipients::{Recipients, RecipientsError};
+
 /// A run: where to, when, what, and how. It is kept in the result as it is, but for passwords.
 #[derive(Debug, Clone, Serialize)]
 pub struct Plan {
@@ -87,6 +92,9 @@ pub struct Dialogue {
     pub recipient: String,
     /// How many recipients a message has.
     pub recipients: NonZeroU32,
+    /// Over how many addresses messages are spread, in turn; each goes to the same ones if `None`.
+    /// Only where they differ can a message that was stored for another's recipient be seen.
+    pub mailboxes: Option<NonZeroU32>,
     /// Whether MAIL, RCPT and DATA go in one write where the server announces PIPELINING.
     pub pipelining: bool,
     /// Whether bodies go by BDAT, and in chunks of how many octets; `None` is DATA.
@@ -102,6 +110,7 @@ impl Default for Dialogue {
             sender: "load@load.example".to_owned(),
             recipient: "recipient@example.com".to_owned(),
             recipients: NonZeroU32::MIN,
+            mailboxes: None,
             pipelining: false,
             chunk_octets: None,
             smtputf8: false,

@@ -245,6 +245,15 @@ pub struct Verification {
     pub duplicated: Findings,
     /// Found with other octets than were sent.
     pub altered: Findings,
+    /// Found as often as they have to be, and stored for others than they were acknowledged for, or
+    /// not for all of these.
+    #[serde(default)]
+    pub misdelivered: Findings,
+    /// Of the messages that were found, those of which it is known for whom they were stored. Only
+    /// their recipients are compared: where it is less than `stored`, a message can be misdelivered
+    /// unseen.
+    #[serde(default)]
+    pub recipients_known: u64,
     /// Found though their body was refused, or never ended.
     pub refused_but_stored: Findings,
     /// Neither acknowledged nor refused, and found: the reply was lost, which is nobody's fault.
@@ -261,17 +270,23 @@ pub struct Verification {
 }
 
 impl Verification {
-    /// Whether every acknowledgement was kept and nothing else arrived.
+    /// Whether every acknowledgement was kept, as far as it can be told, and nothing else arrived.
     pub fn holds(&self) -> bool {
         [
             &self.lost,
             &self.duplicated,
             &self.altered,
+            &self.misdelivered,
             &self.refused_but_stored,
             &self.foreign,
         ]
         .iter()
         .all(|findings| findings.count == 0)
+    }
+
+    /// Of the messages that were found, those whose recipients could not be compared.
+    pub fn recipients_unknown(&self) -> u64 {
+        self.stored.saturating_sub(self.recipients_known)
     }
 }
 

@@ -1,8 +1,9 @@
 //! The account: what was acknowledged, compared with what arrived.
 //!
 //! The ledgers of one or several runs are opened, every message that is found is shown to the
-//! account, and then it is settled. What it keeps for a message is four octets, in pages of 1,024
-//! messages whose numbers follow each other, and the names of a bounded number of findings.
+//! account, and then it is settled. What it keeps for a message is six octets and a bit for each of
+//! its recipients, in pages of 1,024 messages whose numbers follow each other, and the names of a
+//! bounded number of findings.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -27,8 +28,8 @@ pub struct Account {
     unfinished_ledgers: Vec<PathBuf>,
     copies: NonZeroU16,
     runs: HashMap<RunId, Book>,
-    /// How many pages the books may have yet.
-    pages_left: u64,
+    /// How many octets the pages of the books may take yet.
+    octets_left: u64,
     /// The runs of which a ledger broke off: what it does not have may have been acknowledged.
     unfinished: HashSet<RunId>,
     /// Whether nothing else may be where these runs are looked for.
@@ -41,13 +42,17 @@ pub struct Account {
     of_other_runs: u64,
     duplicated: Notes,
     altered: Notes,
+    misdelivered: Notes,
+    recipients_known: u64,
     not_wanted: Notes,
 }
 
 impl Account {
-    /// The most messages of all ledgers together, where their numbers follow each other. They take
-    /// 512 MiB.
+    /// The most messages of all ledgers together, where their numbers follow each other and none has
+    /// more than eight recipients; with more there are fewer.
     pub const MOST_MESSAGES: u64 = 1 << 27;
+    /// The memory that they take, in octets.
+    pub const MOST_OCTETS: u64 = 7 * Self::MOST_MESSAGES;
 
     /// Reads what was acknowledged, from ledgers that are complete. `copies` is how often an
     /// acknowledged message has to be found: once, or once for each recipient where a target stores
@@ -67,18 +72,23 @@ impl Account {
         let mut unfinished = HashSet::new();
         let mut unfinished_ledgers = Vec::new();
         let mut runs: HashMap<RunId, Book> = HashMap::new();
-        let mut pages_left = Self::MOST_MESSAGES / book::PAGE_RECORDS;
+        let mut octets_left = Self::MOST_OCTETS;
         for path in ledgers {
             let unreadable = AccountError::of_ledger(path);
             let mut ledger = LedgerReader::open(path).map_err(&unreadable)?;
             let run = ledger.run;
-            let book = runs.entry(run).or_default();
+            let book = runs
+                .entry(run)
+                .or_insert_with(|| Book::new(ledger.recipients.clone()));
+            if *book.recipients() != ledger.recipients {
+                return Err(AccountError::OtherRecipients(path.clone()));
+            }
             for entry in ledger.by_ref() {
                 let entry = entry.map_err(&unreadable)?;
-                let record = book
-                    .record_or_new(entry.number, &mut pages_left)
+                let known = book
+                    .entry_or_new(entry.number, &mut octets_left)
                     .ok_or(AccountError::TooMany)?;
-                if record.answer.replace(entry.answer).is_some() {
+                if known.record.answer.replace(entry.answer).is_some() {
                     return Err(AccountError::Twice {
                         path: path.to_owned(),
                         number: entry.number,
@@ -95,7 +105,7 @@ impl Account {
             unfinished_ledgers,
             copies,
             runs,
-            pages_left,
+            octets_left,
             unfinished,
             alone: false,
             stored: 0,
@@ -105,6 +115,8 @@ impl Account {
             of_other_runs: 0,
             duplicated: Notes::default(),
             altered: Notes::default(),
+            misdelivered: Notes::default(),
+            recipients_known: 0,
             not_wanted: Notes::default(),
         })
     }
@@ -120,9 +132,9 @@ impl Account {
         self.alone = true;
     }
 
-    /// Takes down a message that was found; `place` says where. Trace lines may stand in front of
-    /// it.
-    pub fn arrived(&mut self, message: &[u8], place: &str) {
+    /// Takes down a message that was found, with trace lines in front of it or without: `recipients`
+    /// are those for whom this copy was stored, where that is known, and `place` says where it is.
+    pub fn arrived(&mut self, message: &[u8], recipients: Option<&[String]>, place: &str) {
         let (label, is_intact) = match label::inspect(message) {
             Inspected::Unlabelled => {
                 self.unlabelled += 1;
@@ -139,25 +151,40 @@ impl Account {
             return;
         };
         self.stored += 1;
+        self.recipients_known += u64::from(recipients.is_some());
         let who = (label.run, label.number);
         let is_unfinished = self.unfinished.contains(&label.run);
-        let record = if is_unfinished {
-            book.record_or_new(label.number, &mut self.pages_left)
+        let entry = if is_unfinished {
+            book.entry_or_new(label.number, &mut self.octets_left)
         } else {
-            book.record(label.number)
+            book.entry(label.number)
         };
-        let Some(record) = record else {
+        let Some(mut entry) = entry else {
             let is_first = !self.not_wanted.names(who);
             self.not_wanted.add(who, place, is_first);
             return;
         };
-        let is_unlisted = record.answer.is_none() && is_unfinished;
-        self.unlisted += u64::from(is_unlisted && record.found() == 0);
-        let is_wanted =
-            is_unlisted || matches!(record.answer, Some(Answer::Accepted | Answer::Unknown));
-        if !is_wanted {
-            self.not_wanted.add(who, place, record.found() == 0);
+        let is_unlisted = entry.record.answer.is_none() && is_unfinished;
+        let is_first = entry.record.found() == 0;
+        self.unlisted += u64::from(is_unlisted && is_first);
+        let is_wanted = is_unlisted
+            || matches!(
+                entry.record.answer,
+                Some(Answer::Accepted | Answer::Unknown)
+            );
+        if is_wanted {
+            entry.record.is_for_unknown |= recipients.is_none();
+            for address in recipients.unwrap_or_default() {
+                if !entry.serve(address) {
+                    let is_first = !std::mem::replace(&mut entry.record.is_misdelivered, true);
+                    let has_it = format!("<{}> in {place}", finding::shortened(address));
+                    self.misdelivered.add(who, &has_it, is_first);
+                }
+            }
+        } else {
+            self.not_wanted.add(who, place, is_first);
         }
+        let record = entry.record;
         if is_intact {
             record.intact = record.intact.saturating_add(1);
             let too_many = record.intact.saturating_sub(self.copies.get());
@@ -177,6 +204,7 @@ impl Account {
             stored: self.stored,
             unlabelled: self.unlabelled,
             of_other_runs: self.of_other_runs,
+            recipients_known: self.recipients_known,
             unanswered_but_stored: self.unlisted,
             foreign: self.foreign,
             ..Verification::default()
@@ -196,25 +224,46 @@ impl Account {
                 let entry = entry.map_err(&unreadable)?;
                 let who = (run, entry.number);
                 let book = self.runs.get_mut(&run);
-                let Some(record) = book.and_then(|book| book.record(entry.number)) else {
+                let Some(message) = book.and_then(|book| book.entry(entry.number)) else {
                     return Err(AccountError::Changed(path.to_owned()));
                 };
+                let found = message.record.found();
+                let is_complete = found >= u32::from(self.copies.get());
                 match entry.answer {
                     Answer::Accepted => {
                         verification.acknowledged += 1;
-                        if record.found() < u32::from(self.copies.get()) {
-                            lost.add(who, "", true);
+                        if !is_complete {
+                            lost.add_without_place(who);
                         }
                     }
-                    Answer::Unknown if record.intact > 0 => verification.unanswered_but_stored += 1,
+                    Answer::Unknown if message.record.intact > 0 => {
+                        verification.unanswered_but_stored += 1;
+                    }
                     Answer::Unknown | Answer::Refused => {}
                 }
-                let named = [&lost, &self.duplicated, &self.altered, &self.not_wanted];
+                // Where copies are missing, it is those that are lost.
+                let is_there = is_complete && entry.answer != Answer::Refused;
+                if is_there && !message.record.is_misdelivered && message.lacks_somebody() {
+                    self.misdelivered.add_without_place(who);
+                }
+                let named = [
+                    &lost,
+                    &self.duplicated,
+                    &self.altered,
+                    &self.misdelivered,
+                    &self.not_wanted,
+                ];
                 if named.iter().any(|notes| notes.names(who)) {
+                    let unserved = message.unserved().take(finding::MOST_PLACES);
                     let entry = KnownEntry {
                         answer: entry.answer,
                         reply: entry.reply,
-                        found: record.found(),
+                        found,
+                        unserved: if message.record.is_for_unknown {
+                            Vec::new()
+                        } else {
+                            unserved.collect()
+                        },
                     };
                     known.entries.insert(who, entry);
                 }
@@ -223,6 +272,7 @@ impl Account {
         verification.lost = lost.findings(Fault::Lost, &known);
         verification.duplicated = self.duplicated.findings(Fault::Duplicated, &known);
         verification.altered = self.altered.findings(Fault::Altered, &known);
+        verification.misdelivered = self.misdelivered.findings(Fault::Misdelivered, &known);
         verification.refused_but_stored = self.not_wanted.findings(Fault::NotWanted, &known);
         if verification.lost.count > 0 && self.unlabelled > 0 {
             verification.lost.named.push(format!(
@@ -273,12 +323,18 @@ pub enum AccountError {
         .0.display()
     )]
     Unfinished(PathBuf),
+    /// Two ledgers of one run do not agree on whom its messages are for.
+    #[error(
+        "{}: its messages are for others than in another ledger of the same run; compare the two one by one",
+        .0.display()
+    )]
+    OtherRecipients(PathBuf),
     /// A ledger is not any more what it was; the run goes on.
     #[error("{} changes while it is read; wait for the end of the run", .0.display())]
     Changed(PathBuf),
     /// There is no room for all of them.
     #[error(
-        "the ledgers have more than {} messages, or their numbers lie far apart",
+        "the ledgers have more than {} messages, or their numbers lie far apart, or messages have hundreds of recipients",
         Account::MOST_MESSAGES
     )]
     TooMany,
@@ -294,5 +350,7 @@ impl AccountError {
     }
 }
 
+#[cfg(test)]
+mod recipient_tests;
 #[cfg(test)]
 mod tests;

@@ -164,8 +164,12 @@ fn in_words(row: &Row, outcome: &trial::Outcome) -> Vec<String> {
         ),
         outcome.verification.as_ref().map_or_else(unknown, |found| {
             format!(
-                "{} stored, {} lost, {} doubled, {} altered",
-                found.stored, found.lost.count, found.duplicated.count, found.altered.count
+                "{} stored, {} lost, {} doubled, {} altered, {} misdelivered",
+                found.stored,
+                found.lost.count,
+                found.duplicated.count,
+                found.altered.count,
+                found.misdelivered.count
             )
         }),
         outcome.usage.map_or_else(unknown, |(before, after)| {

@@ -22,7 +22,9 @@ pub(crate) fn take_down(folder: &Path, account: &mut Account) -> Result<(), Stor
             octets.clear();
             match store.copy_as_received(message.id, &mut octets) {
                 Ok(_) if is_of_lab(&message.sender, &octets) => {}
-                Ok(_) => account.arrived(&octets, &message.id.to_string()),
+                Ok(_) => {
+                    account.arrived(&octets, Some(&message.recipients), &message.id.to_string());
+                }
                 Err(ReadError::NoSuchMessage(_) | ReadError::Removed(_)) => {}
                 Err(error) => return Err(error.into()),
             }

@@ -144,8 +144,15 @@ pub(super) fn of_verification(verification: &Verification) -> String {
                 notation::count(verification.of_other_runs)
             ),
         };
+        let unknown = match verification.recipients_unknown() {
+            0 => String::new(),
+            count => format!(
+                "; {} of those found do not say for whom they were stored, so their recipients were not compared",
+                notation::count(count)
+            ),
+        };
         return format!(
-            "compared with {}: all {} acknowledged messages are there, once and unaltered{strangers}",
+            "compared with {}: all {} acknowledged messages are there, once and unaltered{unknown}{strangers}",
             verification.source,
             notation::count(verification.acknowledged)
         );
@@ -154,6 +161,7 @@ pub(super) fn of_verification(verification: &Verification) -> String {
         ("lost", &verification.lost),
         ("duplicated", &verification.duplicated),
         ("altered", &verification.altered),
+        ("misdelivered", &verification.misdelivered),
         ("refused but stored", &verification.refused_but_stored),
         ("foreign", &verification.foreign),
     ];

@@ -105,8 +105,8 @@ impl TermsFlags {
             );
         }
         Ok(Terms {
+            dialogue: self.talk.dialogue(place.targets().is_none()),
             place,
-            dialogue: self.talk.dialogue(),
             per_connection: self.talk.per_connection,
             threads: self.talk.threads.map(usize::from),
             tls,

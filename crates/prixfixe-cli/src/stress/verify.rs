@@ -16,7 +16,8 @@ use crate::cli::Outcome;
 ///
 /// Every message of a run carries its number and a hash, and the run's ledger says how each was
 /// answered. A message that was acknowledged and is not there is lost; one that is there more often
-/// is duplicated, one with other octets altered; and what was refused must not be there at all.
+/// is duplicated, one with other octets altered, one that is stored for others than its recipients,
+/// or not for all of them, misdelivered; and what was refused must not be there at all.
 /// Exit code 0 says that it holds, 1 that it does not, 2 that it could not be told, as with a ledger
 /// that broke off or that acknowledges nothing.
 #[derive(Debug, Args)]
@@ -138,7 +139,8 @@ impl Verify {
             };
             for message in found? {
                 let message = message?;
-                account.arrived(&message.octets, &message.place);
+                let recipients = message.recipients.as_deref();
+                account.arrived(&message.octets, recipients, &message.place);
             }
         }
         let sources: Vec<String> = [&self.stores, &self.exports]
@@ -178,6 +180,8 @@ fn print(verification: &Verification, is_complete: bool, out: &mut impl Write) -
     line("lost", verification.lost.count)?;
     line("duplicated", verification.duplicated.count)?;
     line("altered", verification.altered.count)?;
+    line("misdelivered", verification.misdelivered.count)?;
+    line("recipients not known", verification.recipients_unknown())?;
     line("refused but stored", verification.refused_but_stored.count)?;
     line("unanswered but stored", verification.unanswered_but_stored)?;
     line("without a label", verification.unlabelled)?;
@@ -186,6 +190,7 @@ fn print(verification: &Verification, is_complete: bool, out: &mut impl Write) -
         ("lost", &verification.lost),
         ("duplicated", &verification.duplicated),
         ("altered", &verification.altered),
+        ("misdelivered", &verification.misdelivered),
         ("refused but stored", &verification.refused_but_stored),
         ("foreign", &verification.foreign),
     ] {
@@ -224,6 +229,13 @@ fn warnings(verification: &Verification, broken_off: &[PathBuf]) -> Vec<String> 
             )
         })
         .collect();
+    let unknown = verification.recipients_unknown();
+    if unknown > 0 {
+        warnings.push(format!(
+            "{unknown} of {} messages do not say for whom they were stored, so one that is stored for the wrong recipient is not seen; X-Original-To, Envelope-To, Delivered-To and the X-Rcpt-Args of smtp-sink would say it",
+            verification.stored
+        ));
+    }
     let strangers = verification.unlabelled + verification.of_other_runs;
     if strangers > 0 && verification.foreign.count == 0 {
         warnings.push(format!(

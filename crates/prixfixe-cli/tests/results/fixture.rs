@@ -45,7 +45,8 @@ impl Fixture {
         let mut value: Value = serde_json::from_slice(&kept).unwrap();
         let none = json!({"count": 0, "named": []});
         value["verification"] = json!({
-            "source": "the store", "acknowledged": 50_000, "stored": 50_000, "lost": none,
+            "source": "the store", "acknowledged": 50_000, "stored": 50_000,
+            "recipients_known": 50_000, "misdelivered": none, "lost": none,
             "duplicated": none, "altered": none, "refused_but_stored": none,
             "unanswered_but_stored": 0
         });

@@ -11,12 +11,13 @@ mod smtp_client;
 
 use std::fs;
 use std::net::TcpStream;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use prixfixe_load::contents::{Library, Scratch};
 use prixfixe_load::ledger::{Answer, Ledger};
-use prixfixe_load::plan::Contents;
+use prixfixe_load::plan::{Contents, Recipients};
 use prixfixe_load::run_id::RunId;
 use prixfixe_load::size::{MessageSize, SizeMix};
 use rustix::process::Signal;
@@ -44,7 +45,7 @@ impl Run {
         let run = Self {
             server: Server::start(folder.path()),
             library: Library::prepare(&sizes, id, false).unwrap(),
-            ledger: Ledger::create(&folder.path().join("run.ledger"), id).unwrap(),
+            ledger: Ledger::create(&folder.path().join("run.ledger"), id, &recipients()).unwrap(),
             folder,
         };
         let mut client = Client::greeted(run.server.address());
@@ -97,8 +98,15 @@ impl Run {
     }
 }
 
+/// All messages go to the same address.
+const RECIPIENT: &str = "b@example.com";
+
+fn recipients() -> Recipients {
+    Recipients::new(RECIPIENT, NonZeroU32::MIN, NonZeroU32::MIN).unwrap()
+}
+
 fn deliver(client: &mut Client<TcpStream>, message: &[u8]) -> String {
-    client.deliver("load@load.example", "b@example.com", message)
+    client.deliver("load@load.example", RECIPIENT, message)
 }
 
 fn prixfixe(arguments: &[&str]) -> Output {
@@ -149,7 +157,14 @@ fn acknowledgements_hold_beside_the_server_after_a_kill_and_in_every_export() {
     assert_holds(&run.verify_store());
     for (name, format) in [("all.mbox", "mbox"), ("all", "eml")] {
         let path = run.export(name, format);
-        assert_holds(&run.verify(&["--export", path.to_str().unwrap()]));
+        let output = run.verify(&["--export", path.to_str().unwrap()]);
+        assert_holds(&output);
+        // An export does not say for whom messages are, and that is said instead.
+        let warned = text(&output.stderr);
+        assert!(
+            warned.contains("WARNING: 30 of 30 messages do not say for whom"),
+            "{warned}"
+        );
     }
     let said = run.verify(&["--json", "--store", run.store().to_str().unwrap()]);
     let said: Value = serde_json::from_slice(&said.stdout).unwrap();
@@ -223,6 +238,25 @@ fn an_octet_that_changed_on_the_way_is_seen() {
 }
 
 #[test]
+fn a_message_that_the_store_has_for_another_recipient_is_misdelivered() {
+    let run = Run::of_messages();
+    let mut client = Client::greeted(run.server.address());
+    let message = run.message(MESSAGES);
+    let reply = client.deliver("load@load.example", "c@example.com", &message);
+    run.ledger
+        .record(MESSAGES, Answer::Accepted, &reply)
+        .unwrap();
+    let id = smtp_client::id(&reply);
+    assert_blames(
+        &run.verify_store(),
+        "misdelivered",
+        &format!(
+            "message {MESSAGES}: stored for <c@example.com> in {id}, and not for <{RECIPIENT}>; acknowledged by {reply}"
+        ),
+    );
+}
+
+#[test]
 fn what_was_refused_must_not_be_in_the_store() {
     let run = Run::of_messages();
     let mut client = Client::greeted(run.server.address());
@@ -242,7 +276,8 @@ fn a_comparison_that_cannot_be_made_ends_with_the_code_of_misuse() {
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     fs::write(path("none"), "something else\n").unwrap();
     let ledger = |name: &str, entries: u64| {
-        let ledger = Ledger::create(Path::new(&path(name)), RunId::from_seed(1)).unwrap();
+        let run = RunId::from_seed(1);
+        let ledger = Ledger::create(Path::new(&path(name)), run, &recipients()).unwrap();
         for number in 0..entries {
             ledger.record(number, Answer::Refused, "452 no").unwrap();
         }

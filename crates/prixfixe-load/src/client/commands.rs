@@ -3,13 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::plan::{Dialogue, Login, Mechanism};
-
-/// The longest address in octets that fits a command line (RFC 5321, section 4.5.3.1.3, and the
-/// room that SMTPUTF8 adds).
-const MOST_ADDRESS: usize = 1024;
-/// The most recipients of a message, ten times what RFC 5321, section 4.5.3.1.8, lets one count on.
-pub const MOST_RECIPIENTS: u32 = 1000;
+use crate::plan::{self, Dialogue, Login, Mechanism, Recipients, RecipientsError};
 
 #[derive(Debug)]
 pub(super) struct Commands {
@@ -18,10 +12,69 @@ pub(super) struct Commands {
     /// MAIL, and what it is with BODY=8BITMIME.
     pub(super) mail: Vec<u8>,
     pub(super) mail_eight_bit: Vec<u8>,
-    pub(super) recipients: Vec<Vec<u8>>,
-    /// The same in one piece, for PIPELINING.
-    pub(super) all_recipients: Vec<u8>,
+    pub(super) recipients: RecipientCommands,
     pub(super) login: Option<LoginLines>,
+}
+
+/// The longest name in EHLO, in octets: it fits a command line.
+const MOST_HELO: usize = 1024;
+
+/// RCPT for each address, in the order in which messages take turns.
+#[derive(Debug)]
+pub(super) struct RecipientCommands {
+    recipients: Recipients,
+    octets: Vec<u8>,
+    /// Where each begins, and where the last ends. As many as a message has less one follow again
+    /// behind the last address, so that those of any message lie together.
+    starts: Vec<usize>,
+}
+
+impl RecipientCommands {
+    fn new(recipients: Recipients) -> Self {
+        let mailboxes = recipients.mailboxes().get();
+        let mut octets = Vec::new();
+        let mut starts = vec![0];
+        for turn in 0..mailboxes + recipients.each().get() - 1 {
+            let address = recipients.address(turn % mailboxes);
+            octets.extend_from_slice(format!("RCPT TO:<{address}>\r\n").as_bytes());
+            starts.push(octets.len());
+        }
+        Self {
+            recipients,
+            octets,
+            starts,
+        }
+    }
+
+    /// Whom they name.
+    pub(super) fn recipients(&self) -> &Recipients {
+        &self.recipients
+    }
+
+    /// How many a message has.
+    pub(super) fn each(&self) -> usize {
+        self.recipients.each().get() as usize
+    }
+
+    /// Those of a message, one by one.
+    pub(super) fn of(&self, message: u64) -> impl Iterator<Item = &[u8]> {
+        self.bounds(message)
+            .windows(2)
+            .map(|bounds| &self.octets[bounds[0]..bounds[1]])
+    }
+
+    /// Those of a message in one piece, for PIPELINING.
+    pub(super) fn all_of(&self, message: u64) -> &[u8] {
+        match self.bounds(message) {
+            [start, .., end] => &self.octets[*start..*end],
+            _ => &[],
+        }
+    }
+
+    fn bounds(&self, message: u64) -> &[usize] {
+        let first = self.recipients.first_mailbox_of(message) as usize;
+        &self.starts[first..=first + self.each()]
+    }
 }
 
 /// What a login says.
@@ -40,15 +93,9 @@ pub enum DialogueError {
     /// The name for EHLO.
     #[error("{0:?} is no name for EHLO: printable characters without spaces are")]
     Helo(String),
-    /// Sender or recipient.
-    #[error("{0:?} is no address: a part before @, one after it, no spaces, no < or >")]
-    Address(String),
-    /// They need SMTPUTF8.
-    #[error("{0:?} has letters beyond ASCII, which only SMTPUTF8 carries")]
-    NotAscii(String),
-    /// More than [`MOST_RECIPIENTS`].
-    #[error("a message has at most {MOST_RECIPIENTS} recipients, not {0}")]
-    Recipients(u32),
+    /// Sender or recipients.
+    #[error(transparent)]
+    Addresses(#[from] RecipientsError),
     /// A user or password with a zero octet, or of a length that fits no line.
     #[error("user and password have no zero octet and together at most 512 octets")]
     Login,
@@ -58,36 +105,21 @@ impl Commands {
     pub(super) fn new(dialogue: &Dialogue, login: Option<&Login>) -> Result<Self, DialogueError> {
         let helo = &dialogue.helo;
         let plain = |letter: char| !letter.is_control() && !letter.is_whitespace();
-        if helo.is_empty() || helo.len() > MOST_ADDRESS || !helo.chars().all(plain) {
+        if helo.is_empty() || helo.len() > MOST_HELO || !helo.chars().all(plain) {
             return Err(DialogueError::Helo(helo.clone()));
-        }
-        let count = dialogue.recipients.get();
-        if count > MOST_RECIPIENTS {
-            return Err(DialogueError::Recipients(count));
         }
         // The empty reverse path is that of bounces.
         let sender = match &dialogue.sender[..] {
             "" => String::new(),
-            sender => address(sender, dialogue.smtputf8, "")?,
+            sender => plan::worded(sender, dialogue.smtputf8)?,
         };
         let utf8 = if dialogue.smtputf8 { " SMTPUTF8" } else { "" };
-        let recipients: Vec<Vec<u8>> = (0..count)
-            .map(|index| {
-                let tag = match index {
-                    0 => String::new(),
-                    index => format!("+{index}"),
-                };
-                let address = address(&dialogue.recipient, dialogue.smtputf8, &tag)?;
-                Ok(format!("RCPT TO:<{address}>\r\n").into_bytes())
-            })
-            .collect::<Result<_, DialogueError>>()?;
         Ok(Self {
             ehlo: format!("EHLO {helo}\r\n").into_bytes(),
             helo: format!("HELO {helo}\r\n").into_bytes(),
             mail: format!("MAIL FROM:<{sender}>{utf8}\r\n").into_bytes(),
             mail_eight_bit: format!("MAIL FROM:<{sender}> BODY=8BITMIME{utf8}\r\n").into_bytes(),
-            all_recipients: recipients.concat(),
-            recipients,
+            recipients: RecipientCommands::new(Recipients::of(dialogue)?),
             login: login.map(LoginLines::new).transpose()?,
         })
     }
@@ -125,21 +157,28 @@ impl LoginLines {
     }
 }
 
-/// An address with a tag behind its local part; with letters beyond ASCII if they are wished for.
-fn address(address: &str, smtputf8: bool, tag: &str) -> Result<String, DialogueError> {
-    let no_address = || DialogueError::Address(address.to_owned());
-    let unfit =
-        |letter: char| letter.is_control() || letter.is_whitespace() || "<>".contains(letter);
-    if address.len() > MOST_ADDRESS || address.contains(unfit) {
-        return Err(no_address());
-    }
-    let (local, domain) = address.rsplit_once('@').ok_or_else(no_address)?;
-    if local.is_empty() || domain.is_empty() {
-        return Err(no_address());
-    }
-    match (address.is_ascii(), smtputf8) {
-        (true, true) => Ok(format!("{local}{tag}+ü@{domain}")),
-        (false, false) => Err(DialogueError::NotAscii(address.to_owned())),
-        _ => Ok(format!("{local}{tag}@{domain}")),
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use std::num::NonZeroU32;
+
+    #[test]
+    fn the_commands_of_a_message_are_those_of_its_recipients() {
+        for (each, mailboxes) in [(1, 1), (1, 4), (3, 3), (3, 4), (4, 9)] {
+            let count = |count| NonZeroU32::new(count).unwrap();
+            let recipients = Recipients::new("a@b.example", count(each), count(mailboxes)).unwrap();
+            let commands = RecipientCommands::new(recipients.clone());
+            for message in 0..20 {
+                let expected: Vec<String> = recipients
+                    .addresses(message)
+                    .map(|address| format!("RCPT TO:<{address}>\r\n"))
+                    .collect();
+                assert_eq!(commands.all_of(message), expected.concat().as_bytes());
+                let one_by_one: Vec<&[u8]> = commands.of(message).collect();
+                assert_eq!(one_by_one.concat(), expected.concat().as_bytes());
+                assert_eq!(one_by_one.len(), commands.each());
+            }
+        }
     }
 }

@@ -20,7 +20,7 @@ use super::tls;
 use super::wire::Wire;
 use super::{DialogueError, TlsError};
 use crate::failure::Failure;
-use crate::plan::{Plan, Timeouts, Tls};
+use crate::plan::{Plan, Recipients, Timeouts, Tls};
 use crate::stage::Stage;
 
 /// Opens connections to the targets of a plan, and says what the plan says on them.
@@ -130,6 +130,11 @@ impl Connector {
     /// How many targets there are.
     pub fn targets(&self) -> usize {
         self.targets.len()
+    }
+
+    /// Who gets which message.
+    pub(crate) fn recipients(&self) -> &Recipients {
+        self.terms.commands.recipients.recipients()
     }
 
     /// A connection to the target with this index (counted around), up to the point where a message

@@ -32,7 +32,7 @@ impl From<Failure> for Undelivered {
 }
 
 impl Connection {
-    /// Sends a message to all recipients, or fails: one that is refused fails the message, and
+    /// Sends a message to all its recipients, or fails: one that is refused fails the message, and
     /// nobody gets it. How far it came, and what each step took, is in `course`. After a failure,
     /// [`Connection::recover`] says whether another message can follow.
     pub async fn deliver(
@@ -111,7 +111,8 @@ impl Connection {
                 None => b"DATA\r\n",
                 Some(_) => b"",
             };
-            let pieces = [mail, &commands.all_recipients, data];
+            let recipients = commands.recipients.all_of(message.number);
+            let pieces = [mail, recipients, data];
             self.wire.write(pieces, start, patience).await?;
         } else {
             self.wire.write([mail], start, patience).await?;
@@ -135,7 +136,7 @@ impl Connection {
         course.enter(Stage::Rcpt);
         let begun = now;
         let terms = self.terms.clone();
-        for recipient in &terms.commands.recipients {
+        for recipient in terms.commands.recipients.of(message.number) {
             let code = self.exchange(recipient, now, Stage::Rcpt).await?;
             if !matches!(code, 250 | 251) {
                 return Err(self.unwelcome(code, Stage::Rcpt));
@@ -174,7 +175,7 @@ impl Connection {
         }
         course.enter(Stage::Rcpt);
         let begun = now;
-        let recipients = self.terms.commands.recipients.len();
+        let recipients = self.terms.commands.recipients.each();
         let mut taken = 0;
         for _ in 0..recipients {
             let code = self.next_reply(Stage::Rcpt, refused.as_ref()).await?;

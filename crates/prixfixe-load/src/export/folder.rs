@@ -87,7 +87,7 @@ impl Folder {
         if octets.len() > MOST_OCTETS {
             return Err(ExportError::TooLarge(place));
         }
-        Ok(Exported { place, octets })
+        Ok(Exported::new(place, octets))
     }
 }
 

@@ -121,14 +121,22 @@ impl Case<'_> {
                 (Cell::Flag(passed), Ok(passed == *wanted))
             }
             Demand::Valid(wanted) => (Cell::Flag(measured.valid), Ok(measured.valid == *wanted)),
-            Demand::VerificationHolds => match &measured.verification {
-                Some(account) if account.holds() => (Cell::text("holds"), Ok(true)),
-                Some(_) => (Cell::text("does not hold"), Ok(false)),
-                None => (
-                    Cell::Unknown,
-                    Err("what arrived was not compared".to_owned()),
-                ),
-            },
+            Demand::VerificationHolds | Demand::VerificationComplete => {
+                match &measured.verification {
+                    Some(account) if account.holds() && account.recipients_unknown() == 0 => {
+                        (Cell::text("complete"), Ok(true))
+                    }
+                    Some(account) if account.holds() => (
+                        Cell::text("holds"),
+                        Ok(matches!(demand, Demand::VerificationHolds)),
+                    ),
+                    Some(_) => (Cell::text("does not hold"), Ok(false)),
+                    None => (
+                        Cell::Unknown,
+                        Err("what arrived was not compared".to_owned()),
+                    ),
+                }
+            }
             Demand::Figure(figure, bound) => {
                 let value = figure.of(measured);
                 let judged = match value {
@@ -207,6 +215,7 @@ fn bound(demand: &Demand) -> Cell {
     match demand {
         Demand::Passed(wanted) | Demand::Valid(wanted) => Cell::Flag(*wanted),
         Demand::VerificationHolds => Cell::text("holds"),
+        Demand::VerificationComplete => Cell::text("complete"),
         Demand::Figure(figure, bound) => figure.cell(Some(bound.number())),
         Demand::Ratio(_, bound) => Cell::Number(bound.number()),
     }
@@ -258,7 +267,11 @@ mod tests {
         assert!(met("valid = true", &result));
         assert!(met("passed = true", &result));
         assert!(met("verification = \"holds\"", &result));
+        assert!(met("verification = \"complete\"", &result));
         let mut bad = result;
+        bad.whole.verification.as_mut().unwrap().recipients_known -= 1;
+        assert!(met("verification = \"holds\"", &bad));
+        assert!(!met("verification = \"complete\"", &bad));
         bad.whole.failed = 1;
         bad.whole.valid = false;
         bad.passed = false;
@@ -268,6 +281,7 @@ mod tests {
             "valid = true",
             "passed = true",
             "verification = \"holds\"",
+            "verification = \"complete\"",
         ] {
             assert!(!met(gate, &bad), "{gate}");
         }

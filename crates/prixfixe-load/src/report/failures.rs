@@ -67,6 +67,11 @@ pub(super) fn verification(found: &Verification) -> Markup {
             &found.altered,
         ),
         (
+            "misdelivered",
+            "stored for others than they were acknowledged for, or not for all of these",
+            &found.misdelivered,
+        ),
+        (
             "refused but stored",
             "found though refused or never ended",
             &found.refused_but_stored,
@@ -82,6 +87,7 @@ pub(super) fn verification(found: &Verification) -> Markup {
             (number::count(found.acknowledged)) " acknowledged, "
             (number::count(found.stored)) " found in " code { (found.source) } "."
             @for (count, meaning) in [
+                (found.recipients_unknown(), "do not say for whom they were stored, so their recipients were not compared"),
                 (found.unanswered_but_stored, "were never answered, since the reply was lost: nobody's fault"),
                 (found.unlabelled, "messages beside them have no label of a run"),
                 (found.of_other_runs, "are of other runs"),

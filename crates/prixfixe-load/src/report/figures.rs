@@ -72,16 +72,16 @@ fn verified(verification: Option<&Verification>) -> Markup {
         ("lost", found.lost.count),
         ("duplicated", found.duplicated.count),
         ("altered", found.altered.count),
+        ("misdelivered", found.misdelivered.count),
         ("refused but stored", found.refused_but_stored.count),
         ("foreign", found.foreign.count),
     ];
     if found.holds() {
-        return tile(
-            "verified",
-            "all kept",
-            "0 lost, 0 duplicated, 0 altered",
-            "good",
-        );
+        let more = match found.recipients_unknown() {
+            0 => "0 lost, 0 duplicated, 0 altered, 0 misdelivered",
+            _ => "0 lost, 0 duplicated, 0 altered; recipients not known",
+        };
+        return tile("verified", "all kept", more, "good");
     }
     let wrong = counts.iter().filter(|(_, count)| *count > 0);
     let told: Vec<String> = wrong
@@ -139,7 +139,7 @@ enum Better {
     Neither,
 }
 
-const FIGURES: [Figure; 15] = [
+const FIGURES: [Figure; 16] = [
     figure("rate", |it| Some(it.rate), number::per_second, Better::More),
     figure(
         "duration",
@@ -222,6 +222,16 @@ const FIGURES: [Figure; 15] = [
     figure(
         "altered",
         |it| Some(it.verification.as_ref()?.altered.count as f64),
+        number::plain_count,
+        Better::Less,
+    ),
+    figure(
+        "misdelivered",
+        |it| {
+            let found = it.verification.as_ref()?;
+            let is_known = found.recipients_unknown() == 0 || found.misdelivered.count > 0;
+            is_known.then_some(found.misdelivered.count as f64)
+        },
         number::plain_count,
         Better::Less,
     ),

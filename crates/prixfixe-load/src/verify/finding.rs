@@ -17,7 +17,7 @@ pub(super) struct Notes {
 }
 
 /// How many places of a message are named, and how much of the name of one, in octets.
-const MOST_PLACES: usize = 4;
+pub(super) const MOST_PLACES: usize = 4;
 const MOST_PLACE_OCTETS: usize = 256;
 
 impl Notes {
@@ -31,6 +31,14 @@ impl Notes {
             && places.len() < MOST_PLACES
         {
             places.push(shortened(place).to_owned());
+        }
+    }
+
+    /// Takes down a message of which no place says what is wrong.
+    pub(super) fn add_without_place(&mut self, who: Who) {
+        self.count += 1;
+        if self.named.len() < Findings::MOST_NAMED {
+            self.named.entry(who).or_default();
         }
     }
 
@@ -60,6 +68,7 @@ pub(super) enum Fault {
     Lost,
     Duplicated,
     Altered,
+    Misdelivered,
     NotWanted,
 }
 
@@ -80,6 +89,8 @@ pub(super) struct KnownEntry {
     pub(super) answer: Answer,
     pub(super) reply: String,
     pub(super) found: u32,
+    /// Some of those who have no copy, as far as it is known who has.
+    pub(super) unserved: Vec<String>,
 }
 
 impl Known {
@@ -93,13 +104,26 @@ impl Known {
         let entry = self.entries.get(&who);
         let found = entry.map_or(0, |entry| entry.found);
         let places = places.join(", ");
+        let unserved = entry.map_or(&[][..], |entry| &entry.unserved);
+        let unserved: Vec<String> = unserved
+            .iter()
+            .map(|address| format!("<{}>", shortened(address)))
+            .collect();
         let what = match fault {
             Fault::Lost if found == 0 => "not found".to_owned(),
-            Fault::Lost => format!("copies found: {found}"),
+            Fault::Lost if unserved.is_empty() => format!("copies found: {found}"),
+            Fault::Lost => format!("copies found: {found}, none for {}", unserved.join(", ")),
             // The ledger broke off before it, and so did the count.
             Fault::Duplicated if entry.is_none() => format!("found again as {places}"),
             Fault::Duplicated => format!("found {found} times, at last as {places}"),
             Fault::Altered => format!("altered in {places}"),
+            Fault::Misdelivered if places.is_empty() => {
+                format!("not stored for {}", unserved.join(", "))
+            }
+            Fault::Misdelivered if unserved.is_empty() => format!("stored for {places} as well"),
+            Fault::Misdelivered => {
+                format!("stored for {places}, and not for {}", unserved.join(", "))
+            }
             Fault::NotWanted => format!("found as {places}"),
         };
         let answered = match entry {

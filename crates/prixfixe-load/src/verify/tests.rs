@@ -1,17 +1,17 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 
 use super::*;
 use crate::contents::{Library, Scratch};
 use crate::ledger::Ledger;
-use crate::plan::Contents;
+use crate::plan::{Contents, Recipients};
 use crate::size::{MessageSize, SizeMix};
 
-const RUN: u64 = 0xab;
+pub(super) const RUN: u64 = 0xab;
 
 /// The messages of a run, as a server has to store them.
-fn sent(run: u64) -> impl Fn(u64) -> Vec<u8> {
+pub(super) fn sent(run: u64) -> impl Fn(u64) -> Vec<u8> {
     let mix = SizeMix::only(MessageSize::LEAST);
     let library = Library::prepare(&Contents::Made(mix), RunId::from_seed(run), false).unwrap();
     move |number| {
@@ -19,6 +19,15 @@ fn sent(run: u64) -> impl Fn(u64) -> Vec<u8> {
         let message = library.message(number, &mut scratch);
         [message.head, message.raw, message.tail].concat()
     }
+}
+
+/// All messages go to one address.
+fn one() -> Recipients {
+    Recipients::new("a@b.example", NonZeroU32::MIN, NonZeroU32::MIN).unwrap()
+}
+
+fn all() -> Vec<String> {
+    one().addresses(0).collect()
 }
 
 /// A ledger of run [`RUN`], and what an account of it says of some messages.
@@ -31,17 +40,26 @@ fn settled(
     let path = write_ledger(folder.path(), RUN, entries);
     let mut account = Account::open(&[path], NonZeroU16::new(copies).unwrap()).unwrap();
     for (message, place) in arrivals {
-        account.arrived(message, place);
+        account.arrived(message, Some(&all()), place);
     }
     account.settle("here").unwrap()
 }
 
 fn write_ledger(folder: &Path, run: u64, entries: &[(u64, Answer, &str)]) -> PathBuf {
+    write_ledger_for(&one(), folder, run, entries)
+}
+
+pub(super) fn write_ledger_for(
+    recipients: &Recipients,
+    folder: &Path,
+    run: u64,
+    entries: &[(u64, Answer, &str)],
+) -> PathBuf {
     let path = folder.join(format!(
         "{run}-{}.ledger",
         entries.first().map_or(0, |e| e.0)
     ));
-    let ledger = Ledger::create(&path, RunId::from_seed(run)).unwrap();
+    let ledger = Ledger::create(&path, RunId::from_seed(run), recipients).unwrap();
     for (number, answer, reply) in entries {
         ledger.record(*number, *answer, reply).unwrap();
     }
@@ -49,7 +67,7 @@ fn write_ledger(folder: &Path, run: u64, entries: &[(u64, Answer, &str)]) -> Pat
     path
 }
 
-const THREE: [(u64, Answer, &str); 3] = [
+pub(super) const THREE: [(u64, Answer, &str); 3] = [
     (0, Answer::Accepted, "250 id=x0"),
     (1, Answer::Accepted, "250 id=x1"),
     (2, Answer::Accepted, "250 id=x2"),
@@ -62,6 +80,7 @@ fn an_account_holds_where_each_acknowledged_message_was_found_once() {
     assert!(settled.holds());
     assert_eq!((settled.acknowledged, settled.stored), (3, 3));
     assert_eq!(settled.source, "here");
+    assert_eq!(settled.recipients_unknown(), 0);
 }
 
 #[test]
@@ -249,10 +268,10 @@ fn several_ledgers_and_several_runs_are_one_account() {
         write_ledger(folder.path(), 2, &[accepted(0)]),
     ];
     let mut account = Account::open(&ledgers, NonZeroU16::MIN).unwrap();
-    account.arrived(&sent(1)(5_000_000_000), "a");
-    account.arrived(&sent(2)(0), "b");
-    account.arrived(&sent(3)(0), "somebody else's");
-    account.arrived(b"Subject: somebody else's\r\n\r\n", "d");
+    account.arrived(&sent(1)(5_000_000_000), None, "a");
+    account.arrived(&sent(2)(0), None, "b");
+    account.arrived(&sent(3)(0), None, "somebody else's");
+    account.arrived(b"Subject: somebody else's\r\n\r\n", None, "d");
     let settled = account.settle("here").unwrap();
     assert_eq!((settled.acknowledged, settled.stored), (3, 2));
     assert_eq!((settled.of_other_runs, settled.unlabelled), (1, 1));
@@ -307,7 +326,7 @@ fn a_ledger_that_broke_off_is_refused_or_blames_nobody_for_what_it_does_not_have
         let mut account = Account::open_unfinished(&ledgers, NonZeroU16::MIN).unwrap();
         assert_eq!(account.unfinished_ledgers(), ledgers);
         for number in numbers {
-            account.arrived(&sent(*number), "a");
+            account.arrived(&sent(*number), None, "a");
         }
         account.settle("here").unwrap()
     };
@@ -328,9 +347,9 @@ fn where_nothing_else_may_be_a_stranger_is_a_fault() {
     let ledgers = [write_ledger(folder.path(), RUN, &THREE[..1])];
     let mut account = Account::open(&ledgers, NonZeroU16::MIN).unwrap();
     account.expect_nothing_else();
-    account.arrived(&sent(RUN)(0), "a");
-    account.arrived(b"Subject: x\r\n\r\n", "b");
-    account.arrived(&sent(3)(7), "c");
+    account.arrived(&sent(RUN)(0), None, "a");
+    account.arrived(b"Subject: x\r\n\r\n", None, "b");
+    account.arrived(&sent(3)(7), None, "c");
     let settled = account.settle("here").unwrap();
     assert!(!settled.holds());
     assert_eq!(settled.foreign.count, 2);

@@ -7,7 +7,7 @@ mod postfix;
 mod program;
 
 use std::fs::{self, Permissions};
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use prixfixe_load::export::{self, FileForm, Form};
 use prixfixe_load::generator;
 use prixfixe_load::ledger::{Answer, Ledger};
 use prixfixe_load::live::Live;
-use prixfixe_load::plan::{Contents, Plan};
+use prixfixe_load::plan::{Contents, Plan, Recipients};
 use prixfixe_load::result::Verification;
 use prixfixe_load::schedule::Schedule;
 use prixfixe_load::size::{MessageSize, SizeMix};
@@ -35,6 +35,7 @@ fn send(port: u16, contents: Contents, ledger: &Path) {
     let mut plan = Plan::new(vec![format!("127.0.0.1:{port}")], schedule, 4);
     plan.contents = contents;
     plan.ledger = Some(ledger.to_owned());
+    plan.dialogue.mailboxes = NonZeroU32::new(10);
     generator::run(&plan, &Live::new()).unwrap();
 }
 
@@ -56,17 +57,19 @@ fn settle(ledger: &Path, mail: &Path, form: Option<Form>) -> Verification {
     };
     for message in found.unwrap() {
         let message = message.unwrap();
-        account.arrived(&message.octets, &message.place);
+        let recipients = message.recipients.as_deref();
+        account.arrived(&message.octets, recipients, &message.place);
     }
     account.settle("there").unwrap()
 }
 
 #[track_caller]
-fn assert_all_there(verification: &Verification) {
+fn assert_all_there(verification: &Verification, recipients_known: u64) {
     assert!(verification.holds(), "{verification:?}");
     assert_eq!(verification.acknowledged, MESSAGES);
     assert_eq!(verification.stored, MESSAGES);
     assert_eq!(verification.unlabelled, 0);
+    assert_eq!(verification.recipients_known, recipients_known);
 }
 
 #[test]
@@ -90,7 +93,7 @@ fn what_smtp_sink_dumps_is_intact() {
             &ledger,
         );
         drop(sink);
-        assert_all_there(&settle(&ledger, &folder.path().join(mail), None));
+        assert_all_there(&settle(&ledger, &folder.path().join(mail), None), MESSAGES);
     }
 }
 
@@ -110,7 +113,8 @@ fn what_python_keeps_is_intact() {
     );
     plan.contents = files(&folder.path().join("files"), "From a\nFrom\n");
     let library = Library::prepare(&plan.contents, plan.run, false).unwrap();
-    let written = Ledger::create(&ledger, plan.run).unwrap();
+    let recipients = Recipients::of(&plan.dialogue).unwrap();
+    let written = Ledger::create(&ledger, plan.run, &recipients).unwrap();
     let mut scratch = Scratch::default();
     for number in 0..MESSAGES {
         let message = library.message(number, &mut scratch);
@@ -128,9 +132,9 @@ fn what_python_keeps_is_intact() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    assert_all_there(&settle(&ledger, &folder.path().join("maildir"), None));
+    assert_all_there(&settle(&ledger, &folder.path().join("maildir"), None), 0);
     let mboxo = Some(Form::File(FileForm::Mboxo));
-    assert_all_there(&settle(&ledger, &folder.path().join("mbox"), mboxo));
+    assert_all_there(&settle(&ledger, &folder.path().join("mbox"), mboxo), 0);
 }
 
 const PYTHON: &str = "
@@ -164,6 +168,6 @@ fn what_postfix_delivers_is_intact() {
             }
             std::thread::sleep(Duration::from_millis(200));
         };
-        assert_all_there(&verification);
+        assert_all_there(&verification, MESSAGES);
     }
 }

@@ -142,7 +142,7 @@ fn findings() -> impl Strategy<Value = Findings> {
 }
 
 fn verification() -> impl Strategy<Value = Verification> {
-    (text(), vec(count(), 5), vec(findings(), 5)).prop_map(|(source, counts, mut found)| {
+    (text(), vec(count(), 6), vec(findings(), 6)).prop_map(|(source, counts, mut found)| {
         Verification {
             source,
             acknowledged: counts[0],
@@ -153,6 +153,8 @@ fn verification() -> impl Strategy<Value = Verification> {
             lost: found.remove(0),
             duplicated: found.remove(0),
             altered: found.remove(0),
+            misdelivered: found.remove(0),
+            recipients_known: counts[5],
             refused_but_stored: found.remove(0),
             foreign: found.remove(0),
         }

@@ -42,14 +42,19 @@ fn settled_in(mischief: Mischief, form: Form, change: impl FnOnce(&mut Plan)) ->
     plan.ledger = Some(ledger.clone());
     change(&mut plan);
     generator::run(&plan, &Live::new()).unwrap();
-    settle(&ledger, &receiver.stop())
+    let copies = match form {
+        Form::Copies => plan.dialogue.recipients.try_into().unwrap(),
+        Form::Maildir | Form::Mbox => NonZeroU16::MIN,
+    };
+    settle(&ledger, &receiver.stop(), copies)
 }
 
-fn settle(ledger: &Path, mail: &Path) -> Verification {
-    let mut account = Account::open(&[ledger.to_owned()], NonZeroU16::MIN).unwrap();
+fn settle(ledger: &Path, mail: &Path, copies: NonZeroU16) -> Verification {
+    let mut account = Account::open(&[ledger.to_owned()], copies).unwrap();
     for message in export::open(mail).unwrap() {
         let message = message.unwrap();
-        account.arrived(&message.octets, &message.place);
+        let recipients = message.recipients.as_deref();
+        account.arrived(&message.octets, recipients, &message.place);
     }
     account.settle("the receiver").unwrap()
 }
@@ -61,6 +66,7 @@ fn assert_blames(verification: &Verification, fault: &Findings, numbers: &[u64])
         &verification.lost,
         &verification.duplicated,
         &verification.altered,
+        &verification.misdelivered,
         &verification.refused_but_stored,
     ];
     let blamed: u64 = all.iter().map(|findings| findings.count).sum();
@@ -82,15 +88,66 @@ fn assert_holds(verification: &Verification) {
 
 #[test]
 fn who_does_nothing_wrong_is_not_blamed() {
-    assert_holds(&settled(Mischief::None));
+    let verification = settled(Mischief::None);
+    assert_holds(&verification);
+    assert_eq!(verification.recipients_unknown(), 0);
 }
 
 #[test]
 fn who_keeps_a_mailbox_and_takes_chunks_is_not_blamed() {
-    assert_holds(&settled_in(Mischief::None, Form::Mbox, |plan| {
+    let verification = settled_in(Mischief::None, Form::Mbox, |plan| {
         plan.dialogue.chunk_octets = NonZeroU32::new(700);
         plan.dialogue.smtputf8 = true;
-    }));
+    });
+    assert_holds(&verification);
+    // A mailbox does not say for whom it is, and the account does not pretend that it does.
+    assert_eq!(verification.recipients_unknown(), MESSAGES);
+}
+
+/// Messages with three recipients each, who take turns among a hundred addresses.
+fn to_many(plan: &mut Plan) {
+    plan.dialogue.recipients = NonZeroU32::new(3).unwrap();
+    plan.dialogue.mailboxes = NonZeroU32::new(100);
+    plan.dialogue.smtputf8 = true;
+}
+
+#[test]
+fn who_keeps_a_copy_for_each_of_several_recipients_is_not_blamed() {
+    let verification = settled_in(Mischief::None, Form::Copies, to_many);
+    assert!(verification.holds(), "{verification:?}");
+    assert_eq!(verification.stored, 3 * MESSAGES);
+    assert_eq!(verification.recipients_unknown(), 0);
+}
+
+#[test]
+fn a_message_without_one_of_its_recipients_is_misdelivered() {
+    let verification = settled_in(Mischief::DropRecipient(VICTIM), Form::Maildir, to_many);
+    assert_blames(&verification, &verification.misdelivered, &[VICTIM]);
+    let named = &verification.misdelivered.named[0];
+    // Its recipients begin with number 3 × 7,331 of a hundred.
+    let missing = format!("message {VICTIM}: not stored for <recipient+ü+93@example.com>; ");
+    assert!(named.starts_with(&missing), "{named}");
+}
+
+#[test]
+fn a_copy_that_one_recipient_did_not_get_is_lost() {
+    let verification = settled_in(Mischief::DropRecipient(VICTIM), Form::Copies, to_many);
+    assert_blames(&verification, &verification.lost, &[VICTIM]);
+    let named = &verification.lost.named[0];
+    assert!(
+        named.contains("copies found: 2, none for <recipient+ü+93@"),
+        "{named}"
+    );
+}
+
+#[test]
+fn two_messages_that_are_kept_for_each_others_recipients_are_misdelivered() {
+    for form in [Form::Maildir, Form::Copies] {
+        let swap = Mischief::SwapRecipients(VICTIM, VICTIM + 8);
+        let verification = settled_in(swap, form, to_many);
+        let victims = [VICTIM, VICTIM + 8];
+        assert_blames(&verification, &verification.misdelivered, &victims);
+    }
 }
 
 #[test]

@@ -22,6 +22,10 @@ pub(crate) enum Mischief {
     /// Each is kept with its own label and what follows the other's.
     SwapBodies(u64, u64),
     LeaveDots(u64),
+    /// It is kept for all but its first recipient.
+    DropRecipient(u64),
+    /// Each is kept for the recipients of the other.
+    SwapRecipients(u64, u64),
     RefuseAndKeep(u64),
     /// It is kept, and the connection closed.
     LoseReply(u64),
@@ -31,6 +35,8 @@ pub(crate) enum Mischief {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     Maildir,
+    /// A Maildir with a file for each recipient.
+    Copies,
     /// With every line that looks like `From ` quoted.
     Mbox,
 }
@@ -98,6 +104,7 @@ fn converse(stream: &TcpStream, mail: &Mail) -> std::io::Result<()> {
     output.write_all(b"220 receiver.example ESMTP\r\n")?;
     let mut line = String::new();
     let mut chunks = Vec::new();
+    let mut recipients = Vec::new();
     loop {
         line.clear();
         if input.read_line(&mut line)? == 0 {
@@ -110,7 +117,8 @@ fn converse(stream: &TcpStream, mail: &Mail) -> std::io::Result<()> {
             }
             "DATA" => {
                 output.write_all(b"354 go on\r\n")?;
-                match mail.keep(&read_data(&mut input)?) {
+                let message = read_data(&mut input)?;
+                match mail.keep(&message, std::mem::take(&mut recipients)) {
                     Some(reply) => reply,
                     None => return Ok(()),
                 }
@@ -123,11 +131,17 @@ fn converse(stream: &TcpStream, mail: &Mail) -> std::io::Result<()> {
                     "250 2.0.0 go on"
                 } else {
                     let message = std::mem::take(&mut chunks);
-                    match mail.keep(&Received::whole(message)) {
+                    let message = Received::whole(message);
+                    match mail.keep(&message, std::mem::take(&mut recipients)) {
                         Some(reply) => reply,
                         None => return Ok(()),
                     }
                 }
+            }
+            "RCPT" => {
+                let address = line.trim_end().strip_prefix("RCPT TO:<").unwrap();
+                recipients.push(address.strip_suffix('>').unwrap().to_owned());
+                "250 2.1.5 ok"
             }
             "QUIT" => "221 2.0.0 bye",
             _ => "250 2.0.0 ok",
@@ -173,17 +187,18 @@ fn read_data(input: &mut impl BufRead) -> std::io::Result<Received> {
 #[derive(Debug)]
 struct Mail {
     path: PathBuf,
+    form: Form,
     mailbox: Option<Mutex<File>>,
     kept: Mutex<u64>,
     mischief: Mischief,
     /// The first message of a swap.
-    withheld: Mutex<Option<Vec<u8>>>,
+    withheld: Mutex<Option<(Vec<u8>, Vec<String>)>>,
 }
 
 impl Mail {
     fn new(path: &Path, form: Form, mischief: Mischief) -> Self {
         let mailbox = match form {
-            Form::Maildir => {
+            Form::Maildir | Form::Copies => {
                 for name in ["new", "cur", "tmp"] {
                     fs::create_dir_all(path.join(name)).unwrap();
                 }
@@ -193,6 +208,7 @@ impl Mail {
         };
         Self {
             path: path.to_owned(),
+            form,
             mailbox,
             kept: Mutex::new(0),
             mischief,
@@ -201,7 +217,7 @@ impl Mail {
     }
 
     /// Keeps a message, and says what to answer, if anything.
-    fn keep(&self, received: &Received) -> Option<&'static str> {
+    fn keep(&self, received: &Received, mut recipients: Vec<String>) -> Option<&'static str> {
         let Inspected::Intact(label) = label::inspect(&received.message) else {
             panic!("the generator sent something wrong");
         };
@@ -209,7 +225,9 @@ impl Mail {
         let mut reply = Some("250 2.0.0 taken");
         match self.mischief {
             Mischief::Drop(number) if number == label.number => return reply,
-            Mischief::Double(number) if number == label.number => self.write(&message),
+            Mischief::Double(number) if number == label.number => {
+                self.write(&message, &recipients);
+            }
             Mischief::ChangeOctet(number, at) if number == label.number => message[at] ^= 1,
             Mischief::LoseLastLine(number) if number == label.number => {
                 let lines = message.strip_suffix(b"\r\n").unwrap();
@@ -218,14 +236,26 @@ impl Mail {
             }
             Mischief::SwapBodies(one, other) if [one, other].contains(&label.number) => {
                 let mut withheld = self.withheld.lock().unwrap();
-                let Some(first) = withheld.take() else {
-                    *withheld = Some(message);
+                let Some((first, its_recipients)) = withheld.take() else {
+                    *withheld = Some((message, recipients));
                     return reply;
                 };
                 let (first_label, first_body) = first.split_at(end_of_label(&first));
                 let (label, body) = message.split_at(end_of_label(&message));
-                self.write(&[first_label, body].concat());
+                self.write(&[first_label, body].concat(), &its_recipients);
                 message = [label, first_body].concat();
+            }
+            Mischief::SwapRecipients(one, other) if [one, other].contains(&label.number) => {
+                let mut withheld = self.withheld.lock().unwrap();
+                let Some((first, its_recipients)) = withheld.take() else {
+                    *withheld = Some((message, recipients));
+                    return reply;
+                };
+                self.write(&first, &recipients);
+                recipients = its_recipients;
+            }
+            Mischief::DropRecipient(number) if number == label.number => {
+                recipients.remove(0);
             }
             Mischief::LeaveDots(number) if number == label.number => {
                 assert_ne!(message, received.on_the_wire, "nothing was doubled");
@@ -237,17 +267,33 @@ impl Mail {
             Mischief::LoseReply(number) if number == label.number => reply = None,
             _ => {}
         }
-        self.write(&message);
+        self.write(&message, &recipients);
         reply
     }
 
-    fn write(&self, message: &[u8]) {
+    fn write(&self, message: &[u8], recipients: &[String]) {
+        const TRACE: &str = "Received: from load by receiver.example\r\n";
+        match self.form {
+            Form::Mbox => self.write_one(TRACE, message),
+            Form::Maildir => {
+                let all = recipients.join(", ");
+                self.write_one(&format!("Envelope-To: {all}\r\n{TRACE}"), message);
+            }
+            Form::Copies => {
+                for one in recipients {
+                    self.write_one(&format!("Delivered-To: {one}\r\n{TRACE}"), message);
+                }
+            }
+        }
+    }
+
+    fn write_one(&self, trace: &str, message: &[u8]) {
         let number = {
             let mut kept = self.kept.lock().unwrap();
             *kept += 1;
             *kept
         };
-        let traced = [b"Received: from load by receiver.example\r\n", message].concat();
+        let traced = [trace.as_bytes(), message].concat();
         let Some(mailbox) = &self.mailbox else {
             fs::write(self.path.join(format!("new/{number}")), traced).unwrap();
             return;

@@ -127,7 +127,8 @@ impl Lab {
             Verify::Export(path) => {
                 for message in export::open(path)? {
                     let message = message?;
-                    account.arrived(&message.octets, &message.place);
+                    let recipients = message.recipients.as_deref();
+                    account.arrived(&message.octets, recipients, &message.place);
                 }
                 return Ok(account.settle(&path.display().to_string())?);
             }

@@ -24,6 +24,12 @@ pub(super) struct TalkFlags {
     #[arg(long, value_name = "COUNT")]
     recipients: Option<NonZeroU32>,
 
+    /// Over how many addresses messages are spread in turn, so that one which is stored for another's
+    /// recipient is seen [default: those of one message; 100 for servers that the lab starts, unless
+    /// --to names one]
+    #[arg(long, value_name = "COUNT")]
+    mailboxes: Option<NonZeroU32>,
+
     /// How many messages a connection carries before QUIT [default: as many as come]
     #[arg(long, value_name = "COUNT")]
     pub(super) per_connection: Option<NonZeroU32>,
@@ -46,19 +52,27 @@ pub(super) struct TalkFlags {
 }
 
 impl TalkFlags {
-    pub(super) fn dialogue(&self) -> Dialogue {
+    /// The dialogue with servers of the lab, or with others.
+    pub(super) fn dialogue(&self, is_own: bool) -> Dialogue {
         let usual = Dialogue::default();
+        let recipients = self.recipients.unwrap_or(usual.recipients);
+        let spreads = is_own && self.to.is_none();
+        let mailboxes = spreads.then(|| OWN_MAILBOXES.max(recipients));
         Dialogue {
             helo: self.helo.clone().unwrap_or(usual.helo),
             sender: self.from.clone().unwrap_or(usual.sender),
             recipient: self.to.clone().unwrap_or(usual.recipient),
-            recipients: self.recipients.unwrap_or(usual.recipients),
+            recipients,
+            mailboxes: self.mailboxes.or(mailboxes),
             pipelining: self.pipelining,
             chunk_octets: self.chunking,
             smtputf8: self.smtputf8,
         }
     }
 }
+
+/// Addresses of a run against servers that take mail for everybody.
+const OWN_MAILBOXES: NonZeroU32 = NonZeroU32::MIN.saturating_add(99);
 
 /// What can stand in a command without ending it.
 fn word(text: &str) -> Result<String, &'static str> {
