@@ -8,6 +8,7 @@ mod interrupt;
 mod lab;
 mod lab_folder;
 mod machine;
+mod mounts;
 mod own_server;
 mod probe;
 mod progress;

@@ -82,14 +82,36 @@ fn is_maildir(path: &Path) -> bool {
     ["new", "tmp"].iter().any(|name| path.join(name).is_dir())
 }
 
+/// Whether a Maildir has neither of the folders for what is delivered: no server has made it so.
+fn has_nothing_delivered(path: &Path) -> bool {
+    ["new", "cur"].iter().all(|name| !path.join(name).is_dir())
+}
+
+/// Whether files lie in a folder itself, hidden ones aside.
+fn has_files(path: &Path) -> Result<bool, ExportError> {
+    for entry in fs::read_dir(path).map_err(ExportError::of_file(path))? {
+        let entry = entry.map_err(ExportError::of_file(path))?;
+        let is_file = entry
+            .file_type()
+            .map_err(ExportError::of_file(path))?
+            .is_file();
+        if is_file && !folder::is_hidden(&entry) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn detect(path: &Path) -> Result<Form, ExportError> {
     let unreadable = ExportError::of_file(path);
     if fs::metadata(path).map_err(&unreadable)?.is_dir() {
-        return Ok(if is_maildir(path) {
-            Form::Maildir
-        } else {
-            Form::Folder
-        });
+        return match is_maildir(path) {
+            true if has_nothing_delivered(path) && has_files(path)? => {
+                Err(ExportError::HalfAMaildir(path.to_owned()))
+            }
+            true => Ok(Form::Maildir),
+            false => Ok(Form::Folder),
+        };
     }
     let mut file = BufReader::new(File::open(path).map_err(&unreadable)?);
     let start = file.fill_buf().map_err(&unreadable)?;
@@ -151,6 +173,12 @@ pub enum ExportError {
         .0.display()
     )]
     UnknownForm(PathBuf),
+    /// A folder looks like a Maildir and like a folder of messages.
+    #[error(
+        "{} has a folder tmp like a Maildir, but neither new nor cur, and files of its own; take --form folder to read these, or --form maildir for a Maildir into which nothing was delivered",
+        .0.display()
+    )]
+    HalfAMaildir(PathBuf),
     /// A mailbox or dump begins with something else than a message.
     #[error("{} does not begin with a message", .0.display())]
     NoMessage(PathBuf),

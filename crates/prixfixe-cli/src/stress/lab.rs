@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use prixfixe_load::generator::PlanError;
+use prixfixe_load::plan::Plan;
 use prixfixe_load::recording::Recording;
 use prixfixe_load::result::{DiskProbe, Part, Server as ServerUsage, Table};
 
@@ -208,6 +209,16 @@ impl Lab {
                 .collect(),
             Place::Targets { targets, .. } => targets.clone(),
         }
+    }
+
+    /// Why a target would not take mail on the terms of a plan; `None` if all of them would.
+    pub(super) fn refusal(&self, plan: &Plan) -> Result<Option<String>, LabError> {
+        for target in self.targets() {
+            if let Some(said) = target_check::refusal(plan, &target)? {
+                return Ok(Some(format!("{target}: {said}")));
+            }
+        }
+        Ok(None)
     }
 
     /// The processes of the servers, as far as they are known.

@@ -8,6 +8,8 @@ use clap::Args;
 use prixfixe_load::process::ProcessId;
 use tempfile::TempDir;
 
+use super::mounts;
+
 /// Where the lab keeps its servers.
 #[derive(Debug, Clone, Args)]
 pub(super) struct LabFolder {
@@ -29,6 +31,11 @@ impl LabFolder {
             io::Error::new(error.kind(), text)
         };
         fs::create_dir_all(&self.path).map_err(named)?;
+        // Their memory is taken until then. Their folders stay for `clean`, which says what it cannot
+        // do.
+        for left in self.left_runs().map_err(named)? {
+            let _ = mounts::unmount_below(&left);
+        }
         // Servers are told where their store is, whatever folder they are started in.
         let path = self.path.canonicalize().map_err(named)?;
         let folder = tempfile::Builder::new()
@@ -49,23 +56,32 @@ impl LabFolder {
         let _ = fs::remove_dir(&self.path);
     }
 
-    /// Removes folders of runs whose lab was killed, and says which.
+    /// Removes folders of runs whose lab was killed, and what it had mounted there, and says which.
     pub(super) fn remove_left_runs(&self) -> io::Result<Vec<PathBuf>> {
+        let left = self.left_runs()?;
+        for path in &left {
+            mounts::unmount_below(path)?;
+            fs::remove_dir_all(path)?;
+        }
+        Ok(left)
+    }
+
+    /// Folders of runs whose lab was killed.
+    fn left_runs(&self) -> io::Result<Vec<PathBuf>> {
         let entries = match fs::read_dir(&self.path) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
         };
-        let mut removed = Vec::new();
+        let mut left = Vec::new();
         for entry in entries {
             let path = entry?.path();
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             if name.starts_with(OF_RUNS) && !is_owned(&path) {
-                fs::remove_dir_all(&path)?;
-                removed.push(path);
+                left.push(path);
             }
         }
-        Ok(removed)
+        Ok(left)
     }
 }
 

@@ -32,6 +32,41 @@ fn a_lab_that_is_killed_takes_its_servers_along() {
     );
 }
 
+/// As root the lab mounts a small file system to fill; as anybody else it fills the disk.
+#[test]
+fn a_lab_that_is_killed_while_a_disk_is_full_leaves_nothing_that_cannot_be_cleaned() {
+    let lab = Lab::new();
+    let mut process = lab
+        .command(&["chaos", "--only", "disk-full", "--duration", "1h"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let servers = await_some(|| {
+        let servers = children(process.id());
+        let is_up = servers.len() == 1 && is_server(servers[0]);
+        is_up.then_some(servers)
+    });
+    process.kill().unwrap();
+    process.wait().unwrap();
+    await_some(|| servers.iter().all(|pid| is_over(*pid)).then_some(()));
+    let folder = lab.path().join("prixfixe-lab");
+    assert!(folder.is_dir());
+    let (code, said) = lab.run(&["clean"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(!folder.exists(), "{said}");
+    let mounted = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let left = mounted.contains(folder.to_str().unwrap());
+    assert!(!left, "{mounted}");
+}
+
+/// Not `mount`, which is a child of the lab for a moment.
+fn is_server(pid: u32) -> bool {
+    let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    line.split(|octet| *octet == 0)
+        .any(|word| word == b"own-server")
+}
+
 /// Waits until there is something.
 fn await_some<T>(look: impl Fn() -> Option<T>) -> T {
     let start = Instant::now();

@@ -7,6 +7,7 @@ mod scenarios;
 mod set;
 mod stopping;
 mod targets;
+mod tls_targets;
 
 #[allow(dead_code, reason = "each test binary uses its own part")]
 #[path = "../server_process/mod.rs"]

@@ -233,7 +233,6 @@ fn flags_that_make_no_sense_together_end_with_2() {
         &["run", "--workers", "0"],
         &["burst", "--duration", "1s"],
         &["burst", "--servers", "1", "--target", "127.0.0.1:1"],
-        &["tls", "--target", "127.0.0.1:1"],
         &["scale", "--servers", "2"],
         &["soak", "--rate", "0"],
         &["logs", "7"],

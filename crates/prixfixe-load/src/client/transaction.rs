@@ -32,6 +32,19 @@ impl From<Failure> for Undelivered {
 }
 
 impl Connection {
+    /// Says MAIL and takes it back: whether mail would be taken on these terms, without sending any.
+    pub async fn ask(&mut self) -> Result<(), Failure> {
+        let terms = self.terms.clone();
+        let mail = self.exchange(&terms.commands.mail, Instant::now(), Stage::Mail);
+        match mail.await? {
+            250 => {
+                let reset = self.exchange(b"RSET\r\n", Instant::now(), Stage::Mail);
+                reset.await.map(|_| ())
+            }
+            code => Err(self.unwelcome(code, Stage::Mail)),
+        }
+    }
+
     /// Sends a message to all its recipients, or fails: one that is refused fails the message, and
     /// nobody gets it. How far it came, and what each step took, is in `course`. After a failure,
     /// [`Connection::recover`] says whether another message can follow.

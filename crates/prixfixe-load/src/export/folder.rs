@@ -111,6 +111,6 @@ fn listed(path: &Path) -> Result<(PathBuf, ReadDir), ExportError> {
     Ok((path.to_owned(), entries))
 }
 
-fn is_hidden(entry: &DirEntry) -> bool {
+pub(super) fn is_hidden(entry: &DirEntry) -> bool {
     entry.file_name().as_encoded_bytes().starts_with(b".")
 }

@@ -170,6 +170,24 @@ fn what_is_under_way_in_a_maildir_is_no_message_whatever_folders_are_missing() {
 }
 
 #[test]
+fn messages_beside_a_tmp_are_not_taken_for_an_empty_maildir() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("tmp")).unwrap();
+    fs::write(folder.path().join("tmp/1"), "half").unwrap();
+    fs::write(folder.path().join(".lock"), "").unwrap();
+    assert_eq!(detect(folder.path()).unwrap(), Form::Maildir);
+    fs::write(folder.path().join("1.eml"), "whole").unwrap();
+    let refused = open(folder.path()).unwrap_err();
+    assert!(matches!(refused, ExportError::HalfAMaildir(_)), "{refused}");
+    assert!(refused.to_string().contains("--form folder"), "{refused}");
+    let as_form = |form| open_as(folder.path(), form).unwrap().count();
+    assert_eq!((as_form(Form::Folder), as_form(Form::Maildir)), (2, 0));
+    // With a folder for what is delivered it is one, whatever else lies there.
+    fs::create_dir(folder.path().join("new")).unwrap();
+    assert_eq!(detect(folder.path()).unwrap(), Form::Maildir);
+}
+
+#[test]
 fn a_folder_has_all_files_below_it_but_hidden_ones_and_links() {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in [

@@ -7,6 +7,8 @@ use std::process::Command;
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
+use crate::stress::mounts;
+
 /// A limit of a running process, lowered.
 pub(super) struct Limit {
     pid: Pid,
@@ -98,7 +100,7 @@ impl FullDisk {
         fs::create_dir_all(folder)?;
         let at = folder.to_owned();
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", FULL, "chaos"])
+            .args(["-t", "tmpfs", "-o", FULL, mounts::SOURCE])
             .arg(&at)
             .output();
         if mounted.is_ok_and(|mounted| mounted.status.success()) {
@@ -165,8 +167,8 @@ impl FullDisk {
 impl Drop for FullDisk {
     fn drop(&mut self) {
         match self {
-            // Whoever still looks at it keeps it until then.
-            Self::Mounted { at } => drop(Command::new("umount").arg("-l").arg(at).output()),
+            // `prixfixe stress clean` and the next run try again.
+            Self::Mounted { at } => drop(mounts::unmount(at)),
             Self::Ballast { file, .. } => drop(fs::remove_file(file)),
         }
     }

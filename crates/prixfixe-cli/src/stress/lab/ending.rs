@@ -96,6 +96,14 @@ impl Lab {
             lasts: None,
         };
         let mut whole = recording.measurement(&Plan::new(Vec::new(), no_plan, 0));
+        // What a part makes up is no better than that part.
+        for part in self.parts.iter().filter(|part| !part.measured.valid) {
+            whole.valid = false;
+            let because = part.measured.invalid_because.join("; ");
+            whole
+                .invalid_because
+                .push(format!("{}: {because}", part.name));
+        }
         whole.settings = serde_json::Value::Null;
         whole.server = self.whole_server.take().map(|mut server| {
             if whole.accepted > 0 {

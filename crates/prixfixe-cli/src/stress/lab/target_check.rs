@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use prixfixe_load::client::{Connector, Course};
+use prixfixe_load::client::{Connection, Connector, Course};
 use prixfixe_load::failure::{Failure, FailureKind};
 use prixfixe_load::plan::{Plan, Timeouts, Tls};
 use tokio::runtime;
@@ -31,21 +31,53 @@ pub(super) fn check(plan: &Plan, target: &str) -> Result<String, LabError> {
         Tls::Implicit(_) => String::new(),
         Tls::None | Tls::StartTls(_) => greeting(target, &plan.timeouts).map_err(wrong)?,
     };
+    let opened = on_connection(plan, target, async |_| Ok(()))?;
+    opened.map_err(|failure| wrong(in_words(&failure, plan)))?;
+    Ok(banner)
+}
+
+/// What a target says to MAIL on the terms of a plan that it does not offer, or does not take mail on;
+/// `None` if it would take it. Whatever else is wrong is an error.
+pub(super) fn refusal(plan: &Plan, target: &str) -> Result<Option<String>, LabError> {
+    let asked = on_connection(plan, target, async |connection| connection.ask().await)?;
+    let Err(failure) = asked else {
+        return Ok(None);
+    };
+    let is_for_others = matches!(
+        failure.kind,
+        FailureKind::NotOffered | FailureKind::Permanent(_)
+    );
+    if is_for_others {
+        return Ok(Some(failure.to_string()));
+    }
+    let what = in_words(&failure, plan);
+    let target = target.to_owned();
+    Err(TargetError { target, what }.into())
+}
+
+/// Does something on a connection on which a message could begin, and ends it.
+fn on_connection(
+    plan: &Plan,
+    target: &str,
+    what: impl AsyncFnOnce(&mut Connection) -> Result<(), Failure>,
+) -> Result<Result<(), Failure>, LabError> {
     let plan = Plan {
         targets: vec![target.to_owned()],
         ..plan.clone()
     };
-    let connector = Connector::new(&plan).map_err(|error| wrong(error.to_string()))?;
+    let connector = Connector::new(&plan).map_err(|error| TargetError {
+        target: target.to_owned(),
+        what: error.to_string(),
+    })?;
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let opened = runtime.block_on(async {
-        let connection = connector.open(0, &mut Course::new()).await?;
+    Ok(runtime.block_on(async {
+        let mut connection = connector.open(0, &mut Course::new()).await?;
+        let done = what(&mut connection).await;
         connection.quit().await;
-        Ok(())
-    });
-    opened.map_err(|failure: Failure| wrong(in_words(&failure, &plan)))?;
-    Ok(banner)
+        done
+    }))
 }
 
 /// The greeting's first line, or what stands there instead.
