@@ -4,6 +4,7 @@ mod connection;
 mod connector;
 mod driver;
 mod flight;
+mod lanes;
 mod live;
 mod order;
 mod places;
@@ -19,20 +20,19 @@ pub use stream::{AsyncStream, StreamReceiver, StreamSender};
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::Poll;
 use std::time::Instant;
 
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 
 use crate::address::Address;
 use crate::call::Call;
-use crate::client::{ClientStatistics, ConnectError};
+use crate::client::{ClientStatistics, ConnectError, back_off};
 use crate::outcome::{CallError, Cause, Executed, Failure, Outcome, Refusal};
 use flight::Flight;
-use order::{NotSent, Order, Placed};
+use lanes::Lanes;
+use order::{NotSent, Order, Standing};
 use places::{Due, Ended};
-use state::Shared;
-use wakes::Wakes;
 
 /// A connection over which any number of tasks make calls, each ending in an
 /// [`Outcome`](crate::Outcome). Clones are the same client.
@@ -41,7 +41,7 @@ use wakes::Wakes;
 /// ones wait for their turn, in order, within their time. Dropping the future of a call takes the call
 /// back, so it may stand in `select!`. As with the blocking [`Client`](crate::Client), a server that
 /// went away is found again, and calls that were certainly not executed are sent again within their
-/// time.
+/// time. Calls that a draining server still works on end there, while new ones go to its successor.
 ///
 /// ```no_run
 /// use prixfixe_ipc::{Address, AsyncClient, Outcome};
@@ -75,9 +75,7 @@ pub struct AsyncClient {
 /// What the clones of a client share.
 struct Inner {
     connector: AsyncConnector,
-    shared: Arc<Shared>,
-    /// Who has its one permit is the first of those that wait for room.
-    turnstile: Semaphore,
+    lanes: Lanes,
     /// Held while the connection is made anew, never during a call.
     reconnecting: Mutex<()>,
     max_payload: usize,
@@ -114,9 +112,10 @@ impl AsyncClient {
             let (ended, flight) = client.run(call, client.max_payload, None).await;
             match (ended.outcome, flight) {
                 (Outcome::Completed(length), Some(flight)) => {
+                    let shared = flight.shared();
                     let (place, buffer) = flight.lend(length);
                     Outcome::Completed(AsyncReply {
-                        client,
+                        shared,
                         place,
                         buffer,
                         length,
@@ -189,6 +188,7 @@ impl Inner {
         let mut executed = Executed::No;
         // Each turn ends the call or has lost a connection; the deadline bounds them.
         loop {
+            let lane = self.lanes.current();
             let sent = poll_fn(|context| {
                 let order = Order {
                     call: &call,
@@ -197,7 +197,7 @@ impl Inner {
                     first_queued: false,
                     opens_stream: false,
                 };
-                Poll::Ready(self.send(order, context.waker()))
+                Poll::Ready(lane.send(order, context.waker()))
             })
             .await;
             let sent = match sent {
@@ -209,12 +209,12 @@ impl Inner {
                         first_queued: true,
                         opens_stream: false,
                     };
-                    self.queue(order, &mut due).await
+                    lane.queue(order, &mut due).await
                 }
                 sent => sent,
             };
             let mut flight = match sent {
-                Ok(placed) => Flight::new(&self.shared, placed.place),
+                Ok(placed) => Flight::new(&lane.shared, placed.place),
                 Err(NotSent::Lost) => match self.connect_again(&mut due).await {
                     Ok(()) => continue,
                     Err(cause) => return (Ended::failed(cause, executed), None),
@@ -242,7 +242,7 @@ impl Inner {
                 executed = Executed::Maybe;
             }
             let again = failure.executed == Executed::No || call.is_idempotent();
-            if failure.cause != Cause::HungUp || !again {
+            if !failure.cause.asks_for_another_server() || !again {
                 return (Ended::failed(failure.cause, executed), None);
             }
             let now = Instant::now();
@@ -255,59 +255,32 @@ impl Inner {
         }
     }
 
-    fn send(&self, order: Order<'_, '_>, waker: &Waker) -> Result<Placed, NotSent> {
-        if self.shared.is_forked() {
-            return Err(NotSent::Forked);
-        }
-        let mut wakes = Wakes::default();
-        let mut state = self.shared.lock();
-        let sent = state.send(order, waker, &mut wakes);
-        let lost = match sent {
-            Err(NotSent::Corrupt(corrupt)) => Some(state.lose(Cause::Corrupt(corrupt))),
-            _ => None,
-        };
-        drop(state);
-        wakes.wake();
-        if lost.is_some() {
-            drop(lost);
-            self.shared.tell_ended();
-        }
-        let (placed, nudge) = sent?;
-        if let Some(nudge) = nudge {
-            nudge.go();
-        }
-        Ok(placed)
-    }
-
-    /// Waits for the turn of a call for which there was no room, and sends it. Only here a call has a
-    /// timer of its own.
-    async fn queue(&self, mut order: Order<'_, '_>, due: &mut Due) -> Result<Placed, NotSent> {
-        let _queued = Queued::new(&self.shared);
-        let at = due.at(Instant::now());
-        order.due = *due;
-        order.first_queued = true;
-        let turn = async {
-            // It is never closed.
-            let _first = self.turnstile.acquire().await.map_err(|_| NotSent::Late)?;
-            let _front = Front(&self.shared);
-            poll_fn(|context| match self.send(order, context.waker()) {
-                Err(NotSent::Full) => Poll::Pending,
-                sent => Poll::Ready(sent),
-            })
-            .await
-        };
-        let turn = tokio::time::timeout_at(at.into(), turn).await;
-        turn.unwrap_or(Err(NotSent::Late))
-    }
-
     async fn connect_again(&self, due: &mut Due) -> Result<(), Cause> {
         let at = due.at(Instant::now());
         let connect = async {
             let _one_at_a_time = self.reconnecting.lock().await;
-            if self.shared.lock().is_connected() {
+            // Ends with the caller's time.
+            loop {
+                let lane = self.lanes.current();
+                let standing = lane.shared.lock().standing();
+                match standing {
+                    Standing::Connected => return Ok(()),
+                    Standing::Unconnected => return self.connector.reconnect(&lane.shared).await,
+                    Standing::Leaving => {}
+                }
+                let other = self.lanes.other();
+                let standing = other.shared.lock().standing();
+                if standing == Standing::Leaving {
+                    // The server before has not finished either.
+                    tokio::time::sleep(back_off()).await;
+                    continue;
+                }
+                if standing == Standing::Unconnected {
+                    self.connector.reconnect(&other.shared).await?;
+                }
+                self.lanes.switch();
                 return Ok(());
             }
-            self.connector.reconnect(&self.shared).await
         };
         // Without a runtime there is no timer either.
         tokio::runtime::Handle::try_current().map_err(|_| Cause::Unreachable)?;
@@ -318,9 +291,11 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        if !self.shared.is_forked() {
-            let connection = self.shared.lock().disconnect();
-            drop(connection);
+        for lane in self.lanes.all() {
+            if !lane.shared.is_forked() {
+                let connection = lane.shared.lock().disconnect();
+                drop(connection);
+            }
         }
     }
 }
@@ -340,37 +315,5 @@ impl std::fmt::Debug for AsyncClient {
             .debug_struct("AsyncClient")
             .field("connector", &self.inner.connector)
             .finish_non_exhaustive()
-    }
-}
-
-/// One of the calls that wait for room: those that come later wait behind it.
-struct Queued<'s> {
-    shared: &'s Shared,
-}
-
-impl<'s> Queued<'s> {
-    fn new(shared: &'s Shared) -> Self {
-        shared.lock().queue();
-        Self { shared }
-    }
-}
-
-impl Drop for Queued<'_> {
-    fn drop(&mut self) {
-        if !self.shared.is_forked() {
-            self.shared.lock().leave_queue();
-        }
-    }
-}
-
-/// The first of them, whom the next free room belongs to.
-struct Front<'s>(&'s Shared);
-
-impl Drop for Front<'_> {
-    fn drop(&mut self) {
-        if !self.0.is_forked() {
-            let stale = self.0.lock().leave_front();
-            drop(stale);
-        }
     }
 }

@@ -40,6 +40,13 @@ impl Taker {
         fence(Ordering::SeqCst);
         read_cancel_word() & CANCELLED == 0
     }
+
+    /// Counts call `id` among those that were taken, though it was not and will not be: its client has
+    /// been told. To be called before the place of its record can be used again.
+    pub(crate) fn pass(&self, id: u64) {
+        // Release: a client that sees this also sees what it was told.
+        self.taken.set(id, Ordering::Release);
+    }
 }
 
 /// The client's half.

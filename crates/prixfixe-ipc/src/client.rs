@@ -28,9 +28,9 @@ use wait::{Deadline, Waited};
 
 /// A connection over which one thread makes calls, each ending in an [`Outcome`].
 ///
-/// It connects by itself: when the server went away, the next call finds its successor. Calls that
-/// were certainly not executed are sent again then, within their time; others only if they are
-/// [idempotent](Call::idempotent).
+/// It connects by itself: when the server went away, or said that it will, the next call finds its
+/// successor. Calls that were certainly not executed are sent again then, within their time; others
+/// only if they are [idempotent](Call::idempotent).
 ///
 /// ```no_run
 /// use prixfixe_ipc::{Address, Client, Outcome};
@@ -103,15 +103,12 @@ impl Client {
                 failure.executed = executed;
             }
             executed = failure.executed;
-            let lost = matches!(
-                failure.cause,
-                Cause::HungUp | Cause::Corrupt(_) | Cause::Forked
-            );
-            if lost {
+            let elsewhere = failure.cause.asks_for_another_server();
+            if elsewhere || matches!(failure.cause, Cause::Corrupt(_) | Cause::Forked) {
                 self.connection = None;
             }
             let again = failure.executed == Executed::No || call.is_idempotent();
-            if failure.cause != Cause::HungUp || !again {
+            if !elsewhere || !again {
                 return Outcome::Failed(failure);
             }
             if deadline.passed() {
@@ -160,7 +157,7 @@ impl Client {
     /// # Errors
     /// When the server cannot be reached.
     pub fn pipeline(&mut self) -> Result<Pipeline<'_>, ConnectError> {
-        if self.connection.as_ref().is_none_or(Connection::is_lost) {
+        if !self.takes_calls() {
             self.connection = Some(self.connector.connection(None)?);
         }
         let connection = self.connection.as_mut().ok_or(ConnectError::NoAnswer)?;
@@ -172,16 +169,16 @@ impl Client {
         self.statistics
     }
 
-    /// Whether there is a connection, as far as this client knows.
-    pub(crate) fn is_connected(&self) -> bool {
+    /// Whether there is a connection for the next call, as far as this client knows.
+    pub(crate) fn takes_calls(&self) -> bool {
         let connection = self.connection.as_ref();
-        connection.is_some_and(|connection| !connection.is_lost())
+        connection.is_some_and(Connection::takes_calls)
     }
 
-    /// Whether the server has gone, also where that was not noticed yet: a system call.
-    pub(crate) fn is_gone(&self) -> bool {
+    /// Whether its connection is of no more use, also where that was not noticed yet: a system call.
+    pub(crate) fn is_over(&self) -> bool {
         let connection = self.connection.as_ref();
-        connection.is_none_or(Connection::is_gone)
+        connection.is_none_or(Connection::is_over)
     }
 
     /// Gives the connection back, and the memory of replies. The next call connects anew.
@@ -234,7 +231,7 @@ impl Client {
                 self.connection = None;
                 Err(Cause::Forked)
             }
-            Some(connection) if !connection.is_lost() => Ok(()),
+            Some(connection) if connection.takes_calls() => Ok(()),
             Some(_) | None => {
                 // The old one first, so that the server need not have room for both.
                 self.connection = None;

@@ -80,6 +80,10 @@ points! {
     ServerReplyWritten = "server.reply-written",
     /// The tail was published; nobody has looked whether the client sleeps.
     ServerReplyPublished = "server.reply-published",
+    /// Every client was told that the server drains; no call was passed over.
+    ServerDraining = "server.draining",
+    /// A draining server has published that it did not take a call; the call does not count as taken.
+    ServerNotTaken = "server.not-taken",
     /// The client slept and was woken.
     ServerClientWoken = "server.client-woken",
     /// Sleep was announced; no last look was taken.

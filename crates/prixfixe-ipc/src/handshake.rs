@@ -57,6 +57,8 @@ pub(crate) enum ServerMessage {
     },
     /// No.
     Refused(ConnectRefusal),
+    /// Unasked: the server finishes what it has taken, takes no more, and hangs up then.
+    Draining,
 }
 
 /// Why a server refuses a connection or a channel.
@@ -176,6 +178,7 @@ impl ServerMessage {
                 let (reason, server, client) = refusal.to_words();
                 [kind::REFUSED, MAGIC, reason, server, client, 0, 0, 0]
             }
+            Self::Draining => [kind::DRAINING, 0, 0, 0, 0, 0, 0, 0],
         })
     }
 
@@ -214,6 +217,7 @@ impl ServerMessage {
                     .map(Self::Refused)
                     .ok_or(NotAMessage)
             }
+            [kind::DRAINING, 0, 0, 0, 0, 0, 0, 0] => Ok(Self::Draining),
             _ => Err(NotAMessage),
         }
     }
@@ -228,6 +232,7 @@ mod kind {
     pub(super) const WELCOME: u64 = 0x101;
     pub(super) const OPENED: u64 = 0x102;
     pub(super) const REFUSED: u64 = 0x103;
+    pub(super) const DRAINING: u64 = 0x104;
 }
 
 impl Role {
@@ -360,6 +365,7 @@ mod tests {
                 },
                 ServerMessage::Refused(ConnectRefusal::of_version(9)),
                 ServerMessage::Refused(ConnectRefusal::Full),
+                ServerMessage::Draining,
             ];
             for message in from_server {
                 assert_eq!(ServerMessage::decode(&message.encode()), Ok(message));

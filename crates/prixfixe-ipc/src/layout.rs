@@ -221,6 +221,8 @@ impl ServerPage {
     /// Beside it, for it changes as seldom: bit 0, whether hints are wanted; bits 8 to 15, how a
     /// client had better wait ([`crate::spin::Crowd`]).
     pub(crate) const ADVICE: usize = LINE + 8;
+    /// Bit 1 of the advice: the server drains, and takes no call.
+    pub(crate) const DRAINING: u64 = 1 << 1;
 }
 
 /// What an asynchronous client process and the server share beside its channels.

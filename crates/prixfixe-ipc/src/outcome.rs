@@ -160,6 +160,9 @@ pub enum Cause {
     /// The server died or closed the connection.
     #[error("the server is gone")]
     HungUp,
+    /// The server is draining, and did not take the call: its successor can be asked.
+    #[error("the server is shutting down")]
+    ShuttingDown,
     /// The caller took the call back.
     #[error("the call was taken back")]
     TakenBack,
@@ -182,4 +185,11 @@ pub enum Cause {
     /// encoding, or not valid.
     #[error("the reply is not one to this request")]
     BadReply,
+}
+
+impl Cause {
+    /// Whether this connection is of no more use for the call while another may be.
+    pub(crate) const fn asks_for_another_server(self) -> bool {
+        matches!(self, Self::HungUp | Self::ShuttingDown)
+    }
 }

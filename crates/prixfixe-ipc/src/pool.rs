@@ -52,9 +52,9 @@ use places::{Claimed, Places};
 /// channels are in use.
 ///
 /// # Connections
-/// All channels share one socket, hence one descriptor. When the server goes, idle channels are closed
-/// at once, by a thread of the pool that sleeps until then; one under a call is left to the call, which
-/// ends or is sent again as [`Client::call`] has it. The next call finds the next server. Channels that
+/// All channels share one socket, hence one descriptor. When the server goes or says that it will, idle
+/// channels are closed at once, by a thread of the pool that sleeps until then; one under a call is left
+/// to the call, which ends or is sent again as [`Client::call`] has it. The next call finds the next server. Channels that
 /// nobody used for [`PoolSettings::idle_timeout`] are closed; a pool without any has no timer.
 ///
 /// # Asynchronous callers

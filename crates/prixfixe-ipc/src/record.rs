@@ -183,6 +183,8 @@ pub(crate) enum Ending {
     Refused(Refusal),
     /// The call had been taken back in time: the handler never saw it.
     TakenBack,
+    /// The server is draining: the handler never saw it either.
+    NotTaken,
 }
 
 impl ReplyHeader {
@@ -222,6 +224,7 @@ impl Ending {
         match self {
             Self::Completed => 0,
             Self::TakenBack => 1,
+            Self::NotTaken => 2,
             Self::Refused(refusal) => 16 + refusal.number(),
         }
     }
@@ -230,6 +233,7 @@ impl Ending {
         match number {
             0 => Some(Self::Completed),
             1 => Some(Self::TakenBack),
+            2 => Some(Self::NotTaken),
             16.. => match Refusal::from_number(number - 16) {
                 Some(refusal) => Some(Self::Refused(refusal)),
                 None => None,

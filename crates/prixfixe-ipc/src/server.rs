@@ -5,6 +5,7 @@ mod channels;
 mod config;
 mod control;
 mod domains;
+mod drain;
 mod events;
 mod execution;
 mod handler;
@@ -15,6 +16,7 @@ mod statistics;
 mod stream_desk;
 mod streams;
 mod unshown;
+mod window;
 
 pub use async_handler::{AsyncHandler, OwnedReply, OwnedRequest};
 pub use config::{ServerConfig, TrustDomains};
@@ -22,9 +24,10 @@ pub use events::{ClientIdentity, DropReason, ServerEvent};
 pub use handler::{Handler, Reply, Request};
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use crate::address::Address;
 use crate::sys::{self, BindFailure, Doorbell, Listener};
@@ -57,6 +60,8 @@ pub struct Stopper {
 #[derive(Debug)]
 struct StopFlag {
     stopping: AtomicBool,
+    /// When a drain is over, once one was asked for.
+    drain_until: OnceLock<Instant>,
     bell: Doorbell,
 }
 
@@ -100,6 +105,7 @@ impl Server {
     fn with_listener(listener: Listener, config: ServerConfig) -> Result<Self, BindError> {
         let shared = StopFlag {
             stopping: AtomicBool::new(false),
+            drain_until: OnceLock::new(),
             bell: Doorbell::create()?,
         };
         Ok(Self {
@@ -177,6 +183,23 @@ impl Server {
 }
 
 impl Stopper {
+    /// Lets the server finish what it has taken, `within` that time, and then stop.
+    ///
+    /// It closes its address at once, so that a successor can be bound there, and tells every client.
+    /// Those make their next call elsewhere, as soon as somebody answers at the address again. What
+    /// comes nevertheless is not taken; it was certainly not executed, and clients send it to the
+    /// successor within its time. The server hangs up when nothing runs any more, or when the time is
+    /// over: what an [`AsyncHandler`] still runs then is dropped, and may have been executed. A
+    /// [`Handler`] that does not return holds this up like everything else.
+    ///
+    /// A second call changes nothing; [`Stopper::stop`] ends it early.
+    pub fn drain(&self, within: Duration) {
+        let until = crate::client::after(Instant::now(), within);
+        // One that was asked for before goes on.
+        let _ = self.shared.drain_until.set(until);
+        self.shared.bell.ring();
+    }
+
     /// Stops the server: what was taken is answered, the rest was certainly not executed. Of an
     /// [`AsyncHandler`], what still runs is dropped.
     pub fn stop(&self) {
@@ -188,6 +211,11 @@ impl Stopper {
     fn is_stopping(&self) -> bool {
         // Acquire: with the release of `stop`.
         self.shared.stopping.load(Ordering::Acquire)
+    }
+
+    /// Until when the server may drain, if it shall.
+    fn drain_until(&self) -> Option<Instant> {
+        self.shared.drain_until.get().copied()
     }
 
     fn bell(&self) -> &Doorbell {
@@ -206,6 +234,15 @@ impl RunningServer {
     /// What stops it.
     pub fn stopper(&self) -> Stopper {
         self.stop.clone()
+    }
+
+    /// Lets it finish what it has taken, as [`Stopper::drain`], and says how it ended.
+    ///
+    /// # Errors
+    /// As [`Server::serve`].
+    pub fn drain(mut self, within: Duration) -> io::Result<()> {
+        self.stop.drain(within);
+        self.join()
     }
 
     /// Stops it and says how it ended.

@@ -5,9 +5,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use tokio::runtime::Handle;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 
 use super::driver::Driver;
+use super::lanes::Lanes;
 use super::live::{Counters, Hold, Live, NotJoined};
 use super::state::Shared;
 use super::{AsyncClient, Inner};
@@ -77,13 +78,12 @@ impl AsyncConnector {
     /// When the runtime was built without IO or without time.
     pub async fn client(&self) -> Result<AsyncClient, ConnectError> {
         let guard = self.guard()?;
-        let shared = Arc::new(Shared::new(guard, self.core.options.sizes));
-        self.connect(&shared).await?;
+        let lanes = Lanes::new(guard, self.core.options.sizes);
+        self.connect(&lanes.current().shared).await?;
         Ok(AsyncClient {
             inner: Arc::new(Inner {
                 connector: self.clone(),
-                shared,
-                turnstile: Semaphore::new(1),
+                lanes,
                 reconnecting: Mutex::new(()),
                 max_payload: self.core.options.sizes.max_payload() as usize,
                 max_message: self.core.options.max_message,

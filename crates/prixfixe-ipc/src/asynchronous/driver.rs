@@ -14,7 +14,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::time::Sleep;
 
 use super::connection::Connection;
-use super::live::Live;
+use super::live::{Live, Watched};
 use super::state::Shared;
 use super::wakes::Wakes;
 use crate::client::LONGEST_SLEEP;
@@ -39,6 +39,8 @@ pub(super) struct Driver {
     next_member: usize,
     /// Wakes that were not read out of the pipe.
     undrained: u32,
+    /// Those who wait for room know that the server drains.
+    notice_passed_on: bool,
     luck: Luck,
 }
 
@@ -88,6 +90,7 @@ impl Driver {
             timer: Timer::new(),
             next_member: 0,
             undrained: 0,
+            notice_passed_on: false,
             luck: Luck::default(),
             live,
         })
@@ -206,7 +209,7 @@ impl Driver {
             count(&self.live.counters.sleeps);
             match self.event(wakes_at).await {
                 Event::Woken => return Slept::LookAgain,
-                Event::Control if !self.live.link.is_gone() => {}
+                Event::Control if !self.live.link.is_gone() => self.pass_on_notice(),
                 Event::Control | Event::Over => {
                     self.live.end();
                     return Slept::Over;
@@ -234,6 +237,24 @@ impl Driver {
                     }
                 }
             }
+        }
+    }
+
+    /// Has those who wait for room look for another server, once this one says that it drains.
+    fn pass_on_notice(&mut self) {
+        if self.notice_passed_on || !self.live.link.is_draining() {
+            return;
+        }
+        self.notice_passed_on = true;
+        let members: Vec<Arc<Shared>> = {
+            let members = self.live.members();
+            let shared = |(_, watched): (usize, &Watched)| Arc::clone(&watched.shared);
+            members.watched.iter().map(shared).collect()
+        };
+        for member in members {
+            let mut wakes = Wakes::default();
+            member.lock().made_room(&mut wakes);
+            wakes.wake();
         }
     }
 

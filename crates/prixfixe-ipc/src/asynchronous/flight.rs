@@ -87,6 +87,10 @@ impl<'s> Flight<'s> {
         ended.map_or(Poll::Pending, Poll::Ready)
     }
 
+    pub(super) fn shared(&self) -> &'s Shared {
+        self.shared
+    }
+
     /// When the call had to be over, once it has failed.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.deadline

@@ -10,13 +10,24 @@ use crate::ring::Corrupt;
 pub(super) enum NotSent {
     /// There is no room, or others wait for it already.
     Full,
-    /// There is no connection.
+    /// There is no connection that takes calls.
     Lost,
     TooLarge,
     Corrupt(Corrupt),
     /// The deadline passed while it waited for room.
     Late,
     Forked,
+}
+
+/// What is to be done before the next call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nothing.
+    Connected,
+    /// A connection has to be made. There may be one that nobody has use for.
+    Unconnected,
+    /// The server drains, and calls of this client are open there.
+    Leaving,
 }
 
 /// What a caller asks to be sent.

@@ -4,13 +4,13 @@ use std::ops::Deref;
 
 use bytes::BytesMut;
 
-use super::Inner;
+use super::state::Shared;
 use super::wakes::Wakes;
 
 /// The reply to a call, in memory of the client's own. As long as it lives, its call counts as in
 /// flight.
 pub struct AsyncReply<'c> {
-    pub(super) client: &'c Inner,
+    pub(super) shared: &'c Shared,
     pub(super) place: u16,
     pub(super) buffer: BytesMut,
     pub(super) length: usize,
@@ -40,12 +40,12 @@ impl AsRef<[u8]> for AsyncReply<'_> {
 
 impl Drop for AsyncReply<'_> {
     fn drop(&mut self) {
-        if self.client.shared.is_forked() {
+        if self.shared.is_forked() {
             return;
         }
         let buffer = std::mem::take(&mut self.buffer);
         let mut wakes = Wakes::default();
-        let mut state = self.client.shared.lock();
+        let mut state = self.shared.lock();
         state.places().give_back(self.place, self.length, buffer);
         state.made_room(&mut wakes);
         drop(state);

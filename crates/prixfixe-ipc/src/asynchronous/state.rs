@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::connection::{Connection, Retired};
 use super::live::{Live, Nudge};
-use super::order::{NotSent, Order, Placed};
+use super::order::{NotSent, Order, Placed, Standing};
 use super::places::{Ended, Found, Places};
 use super::stream_state::StreamKey;
 use super::wakes::Wakes;
@@ -88,11 +88,17 @@ impl Shared {
 }
 
 impl State {
-    pub(super) fn is_connected(&self) -> bool {
-        self.connection.is_some()
+    pub(super) fn standing(&self) -> Standing {
+        match &self.connection {
+            Some(connection) if !connection.live.link.is_draining() => Standing::Connected,
+            Some(connection) if self.places.open() > 0 || connection.channel.has_streams() => {
+                Standing::Leaving
+            }
+            None | Some(_) => Standing::Unconnected,
+        }
     }
 
-    /// Puts a new connection in place of the one that was lost.
+    /// Puts a new connection in place of one that was lost, or that nobody has use for.
     pub(super) fn connect(&mut self, connection: Connection) -> Option<Connection> {
         self.generation += 1;
         self.connection.replace(connection)
@@ -178,6 +184,9 @@ impl State {
     ) -> Result<(Placed, Option<Nudge>), NotSent> {
         let generation = self.generation;
         let connection = self.connection.as_ref().ok_or(NotSent::Lost)?;
+        if connection.live.link.is_draining() {
+            return Err(NotSent::Lost);
+        }
         if self.queued > 0 && !order.first_queued {
             return Err(NotSent::Full);
         }

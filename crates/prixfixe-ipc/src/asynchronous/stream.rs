@@ -9,7 +9,7 @@ use super::Inner;
 use super::live::Nudge;
 use super::order::{NotSent, Order};
 use super::places::Due;
-use super::state::State;
+use super::state::{Shared, State};
 use super::stream_state::{Cut, StreamKey};
 use super::wakes::Wakes;
 use crate::call::Call;
@@ -69,6 +69,8 @@ pub struct StreamReceiver<'s> {
 /// One direction.
 struct Half {
     client: Arc<Inner>,
+    /// Where it was sent, wherever other calls go meanwhile.
+    shared: Arc<Shared>,
     key: StreamKey,
     timeout: Duration,
     /// Items that went through whole.
@@ -79,9 +81,10 @@ struct Half {
 
 impl AsyncStream {
     pub(super) async fn open(client: &Arc<Inner>, call: Call<'_>) -> Result<Self, CallError> {
-        let key = client.open_stream(call).await?;
+        let (shared, key) = client.open_stream(call).await?;
         let half = || Half {
             client: Arc::clone(client),
+            shared: Arc::clone(&shared),
             key,
             timeout: call.timeout_value(),
             items: 0,
@@ -170,6 +173,7 @@ impl AsyncStream {
                     },
                     Ending::Refused(refusal) => Outcome::Refused(refusal),
                     Ending::TakenBack => Outcome::failed(Cause::TakenBack, Executed::No),
+                    Ending::NotTaken => Outcome::failed(Cause::ShuttingDown, Executed::No),
                 };
             }
             Err(cause) => cause,
@@ -283,13 +287,13 @@ impl Half {
         &mut self,
         mut ask: impl FnMut(&mut State, &Waker, &mut Wakes) -> (Option<Result<T, Cut>>, Option<Nudge>),
     ) -> Result<T, Cause> {
-        let client = &*self.client;
-        if client.shared.is_forked() {
+        let shared = &*self.shared;
+        if shared.is_forked() {
             return Err(Cause::Forked);
         }
         let mut poll = |context: &mut Context<'_>| {
             let mut wakes = Wakes::default();
-            let mut state = client.shared.lock();
+            let mut state = shared.lock();
             let (asked, nudge) = ask(&mut state, context.waker(), &mut wakes);
             let mut lost = None;
             if let Some(Err(Cut::Corrupt(corrupt))) = &asked {
@@ -299,7 +303,7 @@ impl Half {
             wakes.wake();
             if let Some(Err(Cut::Corrupt(_))) = &asked {
                 drop(lost);
-                client.shared.tell_ended();
+                shared.tell_ended();
             }
             if let Some(nudge) = nudge {
                 nudge.go();
@@ -319,10 +323,10 @@ impl Half {
     }
 
     fn give_up(&self) -> Executed {
-        if self.client.shared.is_forked() {
+        if self.shared.is_forked() {
             return Executed::Maybe;
         }
-        let (executed, nudge, connection) = self.client.shared.lock().give_up_stream(self.key);
+        let (executed, nudge, connection) = self.shared.lock().give_up_stream(self.key);
         drop(connection);
         if let Some(nudge) = nudge {
             nudge.go();
@@ -333,7 +337,7 @@ impl Half {
 
 impl Inner {
     /// Sends a call that opens a stream, waiting for a connection and for room as calls do.
-    async fn open_stream(&self, mut call: Call<'_>) -> Result<StreamKey, CallError> {
+    async fn open_stream(&self, mut call: Call<'_>) -> Result<(Arc<Shared>, StreamKey), CallError> {
         let mut due = Due {
             timeout: call.timeout_value(),
             at: None,
@@ -347,17 +351,19 @@ impl Inner {
                 first_queued: false,
                 opens_stream: true,
             };
-            let sent = poll_fn(|context| Poll::Ready(self.send(order, context.waker()))).await;
+            let lane = self.lanes.current();
+            let sent = poll_fn(|context| Poll::Ready(lane.send(order, context.waker()))).await;
             let sent = match sent {
-                Err(NotSent::Full) => self.queue(order, &mut due).await,
+                Err(NotSent::Full) => lane.queue(order, &mut due).await,
                 sent => sent,
             };
             let cause = match sent {
                 Ok(placed) => {
-                    return Ok(StreamKey {
+                    let key = StreamKey {
                         generation: placed.generation,
                         slot: placed.place,
-                    });
+                    };
+                    return Ok((Arc::clone(&lane.shared), key));
                 }
                 Err(NotSent::Lost) => match self.connect_again(&mut due).await {
                     Ok(()) => {

@@ -8,7 +8,7 @@ use crate::claim::{Canceller, Executed};
 use crate::fault_point::{Point, reach};
 use crate::layout::{ChannelMemory, ChannelSizes};
 use crate::memory::{OwnWord, PeerWord, Region};
-use crate::outcome::{Outcome, Refusal};
+use crate::outcome::{Cause, Outcome, Refusal};
 use crate::record::{CANCEL_WORD, Ending, Opening, Payload, ReplyHeader, RequestHeader, slot_word};
 use crate::ring::{Consumer, Corrupt, Kind, Producer, Record};
 
@@ -307,7 +307,8 @@ impl Channel {
                 None => Outcome::Refused(Refusal::TooLarge),
             },
             Ending::Refused(refusal) => Outcome::Refused(refusal),
-            Ending::TakenBack => Outcome::failed(crate::outcome::Cause::TakenBack, Executed::No),
+            Ending::TakenBack => Outcome::failed(Cause::TakenBack, Executed::No),
+            Ending::NotTaken => Outcome::failed(Cause::ShuttingDown, Executed::No),
         };
         reach(Point::ClientReplyCopied);
         self.replies.advance(&reply.record);

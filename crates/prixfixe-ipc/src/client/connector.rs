@@ -201,9 +201,19 @@ impl Connection {
         self.lost || self.link.was_found_gone() || self.link.is_forked()
     }
 
-    /// Whether the server has gone, also where that was not noticed yet: a system call.
-    pub(super) fn is_gone(&self) -> bool {
-        self.is_lost() || self.link.is_gone()
+    /// Whether the server takes no more calls.
+    pub(super) fn is_draining(&self) -> bool {
+        self.link.is_draining()
+    }
+
+    /// Whether calls can be made over it, as far as is known.
+    pub(super) fn takes_calls(&self) -> bool {
+        !self.is_lost() && !self.is_draining()
+    }
+
+    /// Whether it is of no more use, also where that was not noticed yet: a system call.
+    pub(super) fn is_over(&self) -> bool {
+        !self.takes_calls() || self.link.is_gone()
     }
 
     pub(super) fn channel(&self) -> &Channel {

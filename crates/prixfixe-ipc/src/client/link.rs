@@ -1,5 +1,7 @@
 //! A client process's connection to a server: the control socket, and what comes with it.
 
+mod conversation;
+
 use std::os::fd::OwnedFd;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, TryLockError};
@@ -9,19 +11,20 @@ use super::channel::Channel;
 use crate::address::Address;
 use crate::credentials::PeerPolicy;
 use crate::fault_point::{Point, reach};
-use crate::handshake::{ClientMessage, ConnectRefusal, MESSAGE_SIZE, Role, ServerMessage};
+use crate::handshake::{ClientMessage, ConnectRefusal, Role, ServerMessage};
 use crate::hints::Hint;
-use crate::layout::{ChannelSizes, LAYOUT_VERSION, ServerPage};
+use crate::layout::ServerPage;
 use crate::memory::{PeerWord, Region};
 use crate::spin::Crowd;
 use crate::sync::Ordering;
 use crate::sys::{
-    self, BadDescriptor, BadSegment, Doorbell, ForkGuard, Mapping, ReceiveFailure, Received,
-    SendFailure, Sharing, Socket, WakeReceiver,
+    self, BadDescriptor, BadSegment, Doorbell, ForkGuard, Mapping, Sharing, Socket, WakeReceiver,
 };
 #[cfg(feature = "tokio")]
 use crate::wake::SharedWaker;
 use crate::wake::Waker;
+use conversation::{Conversation, no_more, send};
+pub(crate) use conversation::{greet, refusal_or_protocol};
 
 /// One per process and server; its channels share it.
 pub(crate) struct Link {
@@ -32,8 +35,8 @@ pub(crate) struct Link {
     hints: Region,
     doorbell: Doorbell,
     found_gone: AtomicBool,
-    /// Held while a channel is asked for, so that answers meet their questions. Never during a call.
-    opening: Mutex<Conversation>,
+    /// Held while something is asked, so that answers meet their questions. Never during a call.
+    conversation: Mutex<Conversation>,
 }
 
 /// What an asynchronous process has beside the link.
@@ -41,14 +44,6 @@ pub(crate) struct AsyncWake {
     /// Its first words are the announcement of sleep.
     pub(crate) page: Region,
     pub(crate) receiver: WakeReceiver,
-}
-
-/// Whether the control socket can still be asked things.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Conversation {
-    InOrder,
-    /// An answer did not come, or was wrong: the next one might be the answer to that question.
-    Broken,
 }
 
 /// A channel together with what is needed to ring for it.
@@ -163,71 +158,21 @@ impl Link {
             doorbell,
             found_gone: AtomicBool::new(false),
             socket,
-            opening: Mutex::new(Conversation::InOrder),
+            conversation: Mutex::default(),
         };
         Ok((link, wake))
     }
 
-    /// Asks for a channel and waits for it, until `deadline` at most.
-    pub(crate) fn open(
-        &self,
-        sizes: ChannelSizes,
-        stream_window: usize,
-        deadline: Instant,
-    ) -> Result<OpenedChannel, ConnectError> {
-        let mut conversation = lock_until(&self.opening, deadline).ok_or(ConnectError::NoAnswer)?;
-        if *conversation == Conversation::Broken {
-            return Err(ConnectError::NoAnswer);
-        }
-        // Until the answer is there, also for whoever comes after a panic.
-        *conversation = Conversation::Broken;
-        let opened = self.ask_for_channel(sizes, stream_window, deadline);
-        if matches!(opened, Ok(_) | Err(ConnectError::Refused(_))) {
-            *conversation = Conversation::InOrder;
-        }
-        opened
+    /// Whether the server takes no more calls, and none over this connection: a load.
+    pub(crate) fn is_draining(&self) -> bool {
+        // Relaxed: whoever reads the older value makes a call that the server does not take.
+        self.advice.read(Ordering::Relaxed) & ServerPage::DRAINING != 0
     }
 
-    fn ask_for_channel(
-        &self,
-        sizes: ChannelSizes,
-        stream_window: usize,
-        deadline: Instant,
-    ) -> Result<OpenedChannel, ConnectError> {
-        send(&self.socket, ClientMessage::Open { sizes })?;
-        reach(Point::ClientChannelAsked);
-        let (answer, descriptors) = receive(&self.socket, deadline)?;
-        let ServerMessage::Opened {
-            channel: number,
-            hint,
-            sizes: given,
-        } = answer
-        else {
-            return Err(refusal_or_protocol(answer));
-        };
-        let mut descriptors = descriptors.into_iter();
-        let segment = descriptors
-            .next()
-            .ok_or(ConnectError::Protocol("a descriptor is missing"))?;
-        no_more(descriptors)?;
-        let in_hints = (hint as usize) / 8 < self.hints.len();
-        if given != sizes || !in_hints {
-            return Err(ConnectError::Protocol(
-                "the channel is not what was asked for",
-            ));
-        }
-        let segment = region(segment, given.segment(), Sharing::PeerWrites)?;
-        reach(Point::ClientChannelOpened);
-        Ok(OpenedChannel {
-            number,
-            channel: Channel::new(&segment, given, stream_window),
-            segment,
-            bell: Bell {
-                hint: Hint::at(&self.hints, hint as usize),
-                advice: self.advice.clone(),
-                sleeping: Waker::new(PeerWord::at(&self.server_page, ServerPage::SLEEPING)),
-            },
-        })
+    /// Sleeps until the server says something or has hung up, for `timeout` at most.
+    pub(crate) fn wait_news(&self, timeout: Option<Duration>) {
+        // What is wrong with the socket is found by whoever uses it next.
+        let _ = self.socket.wait_readable(timeout);
     }
 
     /// Gives a channel back. Whatever it still had open is lost.
@@ -292,13 +237,13 @@ impl Link {
 
     /// Whether new channels can be had over it: a system call.
     pub(crate) fn is_usable(&self) -> bool {
-        let in_order = || match self.opening.try_lock() {
-            Ok(conversation) => *conversation == Conversation::InOrder,
-            Err(TryLockError::Poisoned(poisoned)) => **poisoned.get_ref() == Conversation::InOrder,
+        let in_order = || match self.conversation.try_lock() {
+            Ok(conversation) => !conversation.broken,
+            Err(TryLockError::Poisoned(poisoned)) => !poisoned.get_ref().broken,
             // Who asks at this moment finds out by himself.
             Err(TryLockError::WouldBlock) => true,
         };
-        !self.is_forked() && !self.is_gone() && in_order()
+        !self.is_forked() && !self.is_draining() && !self.is_gone() && in_order()
     }
 
     /// Whether the server has hung up: a system call.
@@ -317,12 +262,7 @@ impl Link {
         self.found_gone.load(Ordering::Relaxed)
     }
 
-    /// Sleeps until the server has hung up, for `timeout` at most.
-    pub(crate) fn wait_gone(&self, timeout: Option<Duration>) -> bool {
-        self.socket.wait_gone(timeout)
-    }
-
-    /// Hangs up, and ends every [`Link::wait_gone`]. The parent of a fork keeps its connection.
+    /// Hangs up, and ends every [`Link::wait_news`]. The parent of a fork keeps its connection.
     pub(crate) fn hang_up(&self) {
         if !self.is_forked() {
             self.socket.shut_down();
@@ -373,28 +313,6 @@ pub(crate) fn region(
     Ok(Region::new(Mapping::accept(descriptor, len, sharing)?))
 }
 
-/// Says hello and waits for the answer.
-pub(crate) fn greet(
-    socket: &Socket,
-    role: Role,
-    deadline: Instant,
-) -> Result<(ServerMessage, Received), ConnectError> {
-    let hello = ClientMessage::Hello {
-        version: LAYOUT_VERSION,
-        role,
-    };
-    // A server that refuses at once may have closed its end by now: then sending fails, or the first
-    // receiving does, and its answer is there all the same.
-    let said = send(socket, hello);
-    reach(Point::ClientHelloSent);
-    let answer = match receive(socket, deadline) {
-        Err(ConnectError::NoAnswer) => receive(socket, deadline),
-        received => received,
-    };
-    said.or_else(|failure| answer.is_ok().then_some(()).ok_or(failure))?;
-    answer
-}
-
 /// Takes a lock that somebody may hold for as long as his own time allows, by `until` or not at all:
 /// nobody's deadline depends on another's. Poisoned locks are taken, too: what is behind these stays
 /// true in a panic.
@@ -417,51 +335,3 @@ pub(super) fn lock_until<T>(mutex: &Mutex<T>, until: Instant) -> Option<MutexGua
 /// Between two attempts to take a lock: far below any deadline worth setting, and only ever waited
 /// while somebody else connects.
 const LOCK_POLL: Duration = Duration::from_millis(1);
-
-fn send(socket: &Socket, message: ClientMessage) -> Result<(), ConnectError> {
-    socket
-        .send(&message.encode(), &[])
-        .map_err(|failure| match failure {
-            SendFailure::Full | SendFailure::Gone => ConnectError::NoAnswer,
-            SendFailure::Descriptors(error) | SendFailure::Other(error) => error.into(),
-        })
-}
-
-fn receive(socket: &Socket, deadline: Instant) -> Result<(ServerMessage, Received), ConnectError> {
-    let mut buffer = [0; MESSAGE_SIZE];
-    let mut descriptors = Received::default();
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if !socket.wait_readable(Some(left))? && left.is_zero() {
-            return Err(ConnectError::NoAnswer);
-        }
-        let message = match socket.receive(&mut buffer, &mut descriptors) {
-            Ok(message) => message,
-            Err(ReceiveFailure::Nothing) => continue,
-            Err(ReceiveFailure::Gone) => return Err(ConnectError::NoAnswer),
-            Err(ReceiveFailure::Other(error)) => return Err(error.into()),
-        };
-        if message.truncated || message.descriptors_lost {
-            return Err(ConnectError::Protocol("a message did not arrive whole"));
-        }
-        let message = ServerMessage::decode(&buffer[..message.length])
-            .map_err(|_| ConnectError::Protocol("a message of an unknown kind"))?;
-        return Ok((message, descriptors));
-    }
-}
-
-fn no_more(mut descriptors: impl Iterator<Item = OwnedFd>) -> Result<(), ConnectError> {
-    match descriptors.next() {
-        None => Ok(()),
-        Some(_) => Err(ConnectError::Protocol("a descriptor that nobody announced")),
-    }
-}
-
-pub(crate) fn refusal_or_protocol(answer: ServerMessage) -> ConnectError {
-    match answer {
-        ServerMessage::Refused(refusal) => refusal.into(),
-        ServerMessage::Welcome { .. } | ServerMessage::Opened { .. } => {
-            ConnectError::Protocol("an answer to something else")
-        }
-    }
-}

@@ -48,8 +48,9 @@ pub enum SubmitError {
     /// The request is longer than a message may be.
     #[error("the request is too large")]
     TooLarge,
-    /// The connection is lost; outcomes of what is open can still be received.
-    #[error("the connection is lost: {0}")]
+    /// The connection takes no more calls; outcomes of what is open can still be received. A new
+    /// pipeline finds the next server.
+    #[error("the connection takes no more calls: {0}")]
     Lost(Cause),
 }
 
@@ -80,6 +81,9 @@ impl<'c> Pipeline<'c> {
     ) -> Result<CallId, SubmitError> {
         if let Some(cause) = self.over {
             return Err(SubmitError::Lost(cause));
+        }
+        if self.connection.is_draining() {
+            return Err(SubmitError::Lost(Cause::ShuttingDown));
         }
         let call = call.into();
         let sent = self

@@ -197,6 +197,7 @@ impl<'c> Stream<'c> {
                     },
                     Ending::Refused(refusal) => Outcome::Refused(refusal),
                     Ending::TakenBack => Outcome::failed(Cause::TakenBack, Executed::No),
+                    Ending::NotTaken => Outcome::failed(Cause::ShuttingDown, Executed::No),
                 };
             }
             self.connection.publish(self.statistics);

@@ -1,5 +1,5 @@
-//! The thread of a pool that closes what nobody uses. It sleeps until the server hangs up, and has a
-//! timer only while channels are open.
+//! The thread of a pool that closes what nobody uses. It sleeps until the server hangs up or says that
+//! it will, and has a timer only while channels are open.
 
 use std::io;
 use std::sync::{Arc, Weak, mpsc};
@@ -29,7 +29,7 @@ pub(super) fn spawn(
     Ok(pool)
 }
 
-/// While a call looks for a server, or one was under way when the server went: until the next look.
+/// While a call looks for a server, or one is under way at a server that goes: until the next look.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 fn attend(pool: &Weak<Inner>, idle_timeout: Duration) {
@@ -55,8 +55,9 @@ fn attend(pool: &Weak<Inner>, idle_timeout: Duration) {
         }
         let left = next_look.saturating_duration_since(Instant::now());
         match link {
-            Some(link) if !link.is_gone() => {
-                link.wait_gone(Some(left));
+            Some(link) if link.is_usable() => {
+                link.wait_news(Some(left));
+                link.hear();
             }
             _ => std::thread::park_timeout(left.min(LOOK_AGAIN)),
         }

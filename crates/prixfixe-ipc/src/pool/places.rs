@@ -54,7 +54,7 @@ struct GivesBack<'p>(&'p Turnstile);
 /// Which open channels to close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Close {
-    /// Those whose server has gone.
+    /// Those whose server has gone, or takes no more calls.
     Gone,
     /// Also those that nobody used since the last time.
     GoneOrUnused,
@@ -187,7 +187,7 @@ impl Claimed<'_> {
         if which == Close::GoneOrUnused {
             self.place.uses_seen = self.place.uses;
         }
-        let close = (which == Close::GoneOrUnused && unused) || self.place.client.is_gone();
+        let close = (which == Close::GoneOrUnused && unused) || self.place.client.is_over();
         if self.place.open && close {
             self.close();
             // Relaxed: a count.
@@ -205,8 +205,8 @@ impl Claimed<'_> {
 
 impl Drop for Claimed<'_> {
     fn drop(&mut self) {
-        // Nobody has to wait for the notice of a server that its last caller found gone.
-        if self.place.open && !self.place.client.is_connected() {
+        // Nobody has to wait for the notice of a server that its last caller found gone or going.
+        if self.place.open && !self.place.client.takes_calls() {
             self.close();
         }
     }

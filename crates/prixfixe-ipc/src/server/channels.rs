@@ -49,6 +49,8 @@ pub(super) struct Channel {
     unsent: bool,
     /// What streams have to send waits for room in the reply ring.
     waits_for_room: bool,
+    /// No request will be taken any more, so none needs room for more than being told so.
+    draining: bool,
 }
 
 /// Records of streams that are read, and sent, of one channel in one turn.
@@ -102,7 +104,14 @@ impl Channel {
             untold: 0,
             unsent: false,
             waits_for_room: false,
+            draining: false,
         }
+    }
+
+    /// Takes no more: what waits can be passed over from now on.
+    pub(super) fn drain(&mut self) {
+        self.draining = true;
+        self.stalled = false;
     }
 
     /// Whether there may be something to take: one load, and no promise.
@@ -169,6 +178,8 @@ impl Channel {
             .map_err(|_| Corrupt::Head)?;
         let limit = header.reply_limit.min(max_payload);
         let reserved = match opening {
+            // It will be passed over.
+            _ if self.draining => ChannelSizes::reply_size(0),
             Opening::Unary | Opening::Long { .. } => ChannelSizes::reply_size(limit),
             // The reply of a stream waits for room when its time comes, for until then it may be long.
             Opening::Stream { .. } => ChannelSizes::reply_size(0),
@@ -347,6 +358,35 @@ impl Channel {
             },
         );
         None
+    }
+
+    /// Ends `waiting` without taking it, and shows that at once. True when the client was woken.
+    ///
+    /// Until it can be read that the call was not taken, who gives it up sees for himself that it was
+    /// not; and until it counts as taken, its record stands.
+    pub(super) fn pass_over(&mut self, waiting: &Waiting, link: Option<&mut LinkWake>) -> bool {
+        let header = &waiting.header;
+        let ticket = Ticket {
+            channel: 0,
+            generation: self.generation,
+            call: header.call,
+            slot: header.slot,
+            reserved: 0,
+            opens_stream: false,
+            sampled_at: None,
+        };
+        let not_taken = Answer {
+            ending: Ending::NotTaken,
+            message_type: 0,
+            payload: &[],
+        };
+        self.answer(ticket, &not_taken);
+        let woken = self.show(link);
+        reach(Point::ServerNotTaken);
+        self.taker.pass(header.call);
+        self.next_call += 1;
+        self.requests.advance(&waiting.record);
+        woken
     }
 
     /// Writes the answer to a call that was taken. It is seen once it is [shown](Channel::show). That of

@@ -129,7 +129,10 @@ impl<E: Execution> Core<E> {
 
     fn accept(&mut self) {
         for _ in 0..ACCEPTS_PER_TURN {
-            match self.listener.accept() {
+            let Some(listener) = &self.listener else {
+                return;
+            };
+            match listener.accept() {
                 Ok(Some(socket)) => self.greet(socket),
                 Ok(None) => return,
                 Err(AcceptFailure::NoDescriptors(error)) => {
@@ -148,7 +151,8 @@ impl<E: Execution> Core<E> {
     fn refuse_without_descriptors(&mut self, error: &io::Error) {
         tracing::warn!(%error, "no descriptor left for a client");
         drop(self.spare.take());
-        if let Ok(Some(socket)) = self.listener.accept()
+        if let Some(listener) = &self.listener
+            && let Ok(Some(socket)) = listener.accept()
             && let Ok(peer) = socket.peer()
         {
             self.refuse(&socket, peer, ConnectRefusal::OutOfResources);
@@ -360,6 +364,9 @@ impl<E: Execution> Core<E> {
         let Some(link) = self.links.get_mut(index) else {
             return Ok(());
         };
+        if self.draining_until.is_some() {
+            return send_refusal(&link.socket, ConnectRefusal::ShuttingDown);
+        }
         let largest = self.config.max_sizes;
         let too_large = sizes.ring() > largest.ring()
             || sizes.max_payload() > largest.max_payload()
@@ -412,14 +419,18 @@ impl<E: Execution> Core<E> {
         }
     }
 
-    fn answer_no(&mut self, index: usize, refusal: ConnectRefusal) -> Result<(), DropReason> {
+    pub(super) fn answer_no(
+        &mut self,
+        index: usize,
+        refusal: ConnectRefusal,
+    ) -> Result<(), DropReason> {
         if let Some(link) = self.links.get(index) {
             self.refuse(&link.socket, link.identity.credentials, refusal);
         }
         Err(DropReason::HungUp)
     }
 
-    fn refuse(
+    pub(super) fn refuse(
         &self,
         socket: &Socket,
         peer: crate::credentials::Credentials,
@@ -436,7 +447,7 @@ fn send_refusal(socket: &Socket, refusal: ConnectRefusal) -> Result<(), DropReas
     send(socket, ServerMessage::Refused(refusal), &[])
 }
 
-fn send(
+pub(super) fn send(
     socket: &Socket,
     message: ServerMessage,
     descriptors: &[BorrowedFd<'_>],

@@ -35,6 +35,9 @@ pub(super) trait Execution {
     /// went on. `None` when there is none.
     fn next_progress(&mut self) -> Option<Progress<'_>>;
 
+    /// Calls that were started and are not finished.
+    fn running(&self) -> usize;
+
     /// Whether a running call has asked to be let go on: one load, and no promise.
     fn looks_ready(&self) -> bool;
 }

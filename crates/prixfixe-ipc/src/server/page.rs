@@ -23,6 +23,8 @@ pub(super) struct ServerPageWriter {
     pub(super) statistics: StatisticsWriter,
     advice: OwnWord,
     advised: u64,
+    /// Part of all advice once it is set.
+    draining: u64,
 }
 
 impl ServerPageWriter {
@@ -38,15 +40,21 @@ impl ServerPageWriter {
             advice: OwnWord::at(&region, ServerPage::ADVICE),
             statistics: StatisticsWriter::new(&region, max_clients),
             advised: 0,
+            draining: 0,
         };
         page.advise(crowd, false);
         Ok(page)
     }
 
+    /// Tells clients that no more calls are taken, with the next advice.
+    pub(super) fn drain(&mut self) {
+        self.draining = ServerPage::DRAINING;
+    }
+
     /// Tells clients how to wait and whether to leave hints. Writes only what is new: the line is
     /// one that every client reads in every call.
     pub(super) fn advise(&mut self, crowd: Crowd, hints: bool) {
-        let advice = u64::from(crowd.number()) << 8 | u64::from(hints);
+        let advice = u64::from(crowd.number()) << 8 | self.draining | u64::from(hints);
         if advice != self.advised {
             self.advised = advice;
             // Relaxed: advice.

@@ -18,14 +18,15 @@ use super::page::ServerPageWriter;
 use super::statistics::Turn;
 use super::stream_desk::StreamDesk;
 use super::unshown::Unshown;
+use super::window::Window;
 use super::{Stopper, execution::Answer};
 use crate::fault_point::{Point, reach};
 use crate::outcome::Refusal;
 use crate::record::{Ending, Opening};
 use crate::ring::Corrupt;
-use crate::spin::{self, Crowd, Luck};
+use crate::spin::{self, Luck};
 use crate::statistics::places::Count;
-use crate::sys::{self, Events, Listener, Poller, Trigger};
+use crate::sys::{Events, Listener, Poller, Trigger};
 
 /// Calls of one channel that are served before the next channel has its turn.
 const CALLS_PER_TURN: u32 = 32;
@@ -39,12 +40,13 @@ const CONTROL_EVERY: Duration = Duration::from_millis(1);
 const ROUNDS_PER_CLOCK: u64 = 16;
 /// Calls after which a round is not short.
 const LONG_ROUND: u32 = 64;
-/// Calls after which the clients that made them are counted.
-const CALLS_PER_WINDOW: u32 = 256;
 
 /// A server at work.
 pub(super) struct Core<E> {
-    pub(super) listener: Listener,
+    /// Until the server drains.
+    pub(super) listener: Option<Listener>,
+    /// When the server hangs up at the latest, once it drains.
+    pub(super) draining_until: Option<Instant>,
     pub(super) config: ServerConfig,
     pub(super) stop: Stopper,
     pub(super) execution: E,
@@ -77,15 +79,6 @@ pub(super) struct Core<E> {
     window: Window,
 }
 
-/// Who was active of late.
-struct Window {
-    number: u64,
-    calls: u32,
-    links: usize,
-    crowd: Crowd,
-    processors: usize,
-}
-
 impl<E: Execution> Core<E> {
     pub(super) fn new(
         listener: Listener,
@@ -96,15 +89,15 @@ impl<E: Execution> Core<E> {
         let poller = Poller::new()?;
         poller.add(&listener, Token::Listener.to_number(), Trigger::Level)?;
         poller.add(stop.bell(), Token::Stop.to_number(), Trigger::Edge)?;
-        let processors = sys::processors();
-        let crowd = Crowd::of(1, processors);
-        let page = ServerPageWriter::new(crowd, config.max_clients)?;
+        let window = Window::new();
+        let page = ServerPageWriter::new(window.crowd(), config.max_clients)?;
         let execution = execution(&page);
         Ok(Self {
             spare: Some(page.memory.try_clone()?),
             page,
             domains: Domains::new(config.trust_domains, config.max_channels),
-            listener,
+            listener: Some(listener),
+            draining_until: None,
             config,
             stop,
             execution,
@@ -122,21 +115,19 @@ impl<E: Execution> Core<E> {
             rounds: 0,
             last_control: Instant::now(),
             luck: Luck::default(),
-            window: Window {
-                number: 1,
-                calls: 0,
-                links: 0,
-                crowd,
-                processors,
-            },
+            window,
         })
     }
 
     /// Serves until stopped.
     pub(super) fn run(mut self) -> io::Result<()> {
         while !self.stop.is_stopping() {
+            self.drain_if_asked();
             let served = self.round();
             self.drop_doomed();
+            if self.is_drained(served) {
+                break;
+            }
             if served == 0 {
                 self.wait()?;
             } else if served > LONG_ROUND || self.rounds.is_multiple_of(ROUNDS_PER_CLOCK) {
@@ -179,6 +170,7 @@ impl<E: Execution> Core<E> {
     /// Collects the channels that may have something to take.
     fn find_ready(&mut self) {
         let hinted = self.hints_wanted() && !self.rounds.is_multiple_of(SWEEP_EVERY);
+        let full = self.is_full();
         let ready = &mut self.ready;
         if hinted {
             // Who had a whole turn may have more, and left no hint of it.
@@ -188,7 +180,7 @@ impl<E: Execution> Core<E> {
         }
         self.unfinished.clear();
         for (index, channel) in &self.channels {
-            if may_have_turn(self.full, channel) && channel.looks_ready() {
+            if may_have_turn(full, channel) && channel.looks_ready() {
                 ready.push(index);
             }
         }
@@ -196,10 +188,11 @@ impl<E: Execution> Core<E> {
 
     /// Serves up to [`CALLS_PER_TURN`] calls of one channel, and moves as much of its streams.
     fn turn(&mut self, index: usize) -> Result<Done, Corrupt> {
+        let full = self.is_full();
         let Some(channel) = self.channels.get_mut(index) else {
             return Ok(Done::default());
         };
-        if !may_have_turn(self.full, channel) {
+        if !may_have_turn(full, channel) {
             return Ok(Done::default());
         }
         let Some(link) = self.links.get_mut(channel.link) else {
@@ -216,6 +209,12 @@ impl<E: Execution> Core<E> {
             let Some(waiting) = channel.next()? else {
                 break;
             };
+            if self.draining_until.is_some() {
+                turn.taken += 1;
+                turn.refused += 1;
+                turn.woken += u32::from(channel.pass_over(&waiting, wake.as_deref_mut()));
+                continue;
+            }
             let Some(room) = self.execution.room(waiting.payload.length) else {
                 self.full = true;
                 if !channel.has_streams() {
@@ -277,10 +276,7 @@ impl<E: Execution> Core<E> {
             self.page.statistics.streamed(channel.link, woken);
         }
         if turn.taken > 0 {
-            if link.active_in != self.window.number {
-                link.active_in = self.window.number;
-                self.window.links += 1;
-            }
+            self.window.note(&mut link.active_in);
             self.page.statistics.turn(channel.link, turn);
         }
         Ok(Done {
@@ -342,7 +338,7 @@ impl<E: Execution> Core<E> {
     fn wait(&mut self) -> io::Result<()> {
         if self.luck.worth_a_try() {
             let mut looks = 0_u64;
-            let found = spin::await_work(self.window.crowd, || {
+            let found = spin::await_work(self.window.crowd(), || {
                 looks += 1;
                 self.may_have_work(looks)
             });
@@ -360,13 +356,16 @@ impl<E: Execution> Core<E> {
         }
         self.page.sleeper.announce();
         reach(Point::ServerSleepAnnounced);
-        if self.has_work() || self.stop.is_stopping() {
+        if self.has_work() || self.is_told() {
             self.page.sleeper.withdraw();
             return Ok(());
         }
         self.page.statistics.count(Count::Sleeps, 1);
-        let timeout = self.greeting_timeout();
-        self.attend_connections(timeout)
+        let timeout = self
+            .greeting_timeout()
+            .into_iter()
+            .chain(self.drain_timeout());
+        self.attend_connections(timeout.min())
     }
 
     /// Waits for connections or a ring, for `timeout` at most, and then says that it is awake.
@@ -384,16 +383,21 @@ impl<E: Execution> Core<E> {
     /// What a server that spins looks at: little, most of the time.
     fn may_have_work(&self, looks: u64) -> bool {
         if self.hints_wanted() && !looks.is_multiple_of(SWEEP_EVERY) {
-            return self.execution.looks_ready() || (!self.full && self.domains.any_hint());
+            return self.execution.looks_ready() || (!self.is_full() && self.domains.any_hint());
         }
         self.has_work()
     }
 
     /// Whether anything at all is to be done, whatever the hints say.
-    fn has_work(&self) -> bool {
-        let full = self.full;
+    pub(super) fn has_work(&self) -> bool {
+        let full = self.is_full();
         let ready = |channel: &Channel| may_have_turn(full, channel) && channel.looks_ready();
         self.execution.looks_ready() || self.channels.iter().any(|(_, channel)| ready(channel))
+    }
+
+    /// Whether calls that wait have to wait on: as many run as may, and they will have their turn.
+    fn is_full(&self) -> bool {
+        self.full && self.draining_until.is_none()
     }
 
     fn hints_wanted(&self) -> bool {
@@ -402,12 +406,7 @@ impl<E: Execution> Core<E> {
 
     /// Counts what was served, and now and then who was active.
     fn count(&mut self, served: u32) {
-        self.window.calls += served;
-        if self.window.calls >= CALLS_PER_WINDOW {
-            self.window.crowd = Crowd::of(self.window.links, self.window.processors);
-            self.window.number += 1;
-            self.window.calls = 0;
-            self.window.links = 0;
+        if self.window.count(served) {
             self.advise();
         }
     }
@@ -415,7 +414,7 @@ impl<E: Execution> Core<E> {
     /// Tells the clients how to wait and whether to leave hints.
     pub(super) fn advise(&mut self) {
         let hints = self.hints_wanted();
-        self.page.advise(self.window.crowd, hints);
+        self.page.advise(self.window.crowd(), hints);
     }
 
     /// Marks a link to be dropped once nothing refers to it.

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod caller;
+mod draining;
 mod journal;
 mod leaks;
 mod load;

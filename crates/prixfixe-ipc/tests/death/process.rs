@@ -1,6 +1,7 @@
 //! Processes that tests start, drive by lines of text, stop and kill.
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -128,6 +129,11 @@ impl Process {
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.pid()).unwrap()).unwrap();
         rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits until it is gone. True when a signal killed it.
+    pub(crate) fn died_of_a_signal(&mut self) -> bool {
+        self.child.wait().unwrap().signal().is_some()
     }
 
     /// Kills it and waits until it is gone.

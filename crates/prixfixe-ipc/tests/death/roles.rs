@@ -17,7 +17,7 @@ use super::journal::{Pen, now_ns};
 use super::leaks;
 use super::load;
 use super::process::{say, state_of, wait_until};
-use super::scene::{ARM, Kind, LENGTH, Scene, client_and_call, thread_of};
+use super::scene::{ARM, FOR_EVER, Kind, LENGTH, Scene, client_and_call, thread_of};
 
 pub(crate) const DIRECTORY_VARIABLE: &str = "TEST_PRIXFIXE_IPC_DIRECTORY";
 pub(crate) const SERVER: &str = "server";
@@ -68,8 +68,12 @@ fn serve(scene: &Scene) {
         }
     };
     say("listening");
+    let stopper = server.stopper();
     server
         .serve(move |request: Request<'_>, reply: &mut Reply<'_>| {
+            if request.message_type() == Kind::Draining as u32 {
+                stopper.drain(FOR_EVER);
+            }
             answer(&pen, &gate, request, reply)
         })
         .unwrap();
@@ -97,7 +101,7 @@ fn answer(
     match Kind::from_number(request.message_type()) {
         Kind::Plain => {}
         Kind::Asleep => wait_until(|| state_of(thread_of(client)) != Some('R')),
-        Kind::Gated => wait_until(|| gate.exists()),
+        Kind::Gated | Kind::Draining => wait_until(|| gate.exists()),
     }
     workload::fill(reply.extend(LENGTH)?, workload::replying_to(client), call);
     Ok(())

@@ -101,6 +101,8 @@ pub(crate) enum Kind {
     Asleep,
     /// It waits for the gate.
     Gated,
+    /// It has its server drain, and waits for the gate.
+    Draining,
 }
 
 impl Kind {
@@ -108,6 +110,7 @@ impl Kind {
         match number {
             1 => Self::Asleep,
             2 => Self::Gated,
+            3 => Self::Draining,
             _ => Self::Plain,
         }
     }

@@ -50,7 +50,7 @@ const LIES: &[Lie] = &[
     (
         "an ending of the future",
         |write| {
-            write(REPLIES, REPLY | 2 << 48);
+            write(REPLIES, REPLY | 3 << 48);
             write(REPLIES + 8, 1);
             write(REPLY_TAIL, 32);
         },

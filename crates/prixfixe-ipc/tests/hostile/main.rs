@@ -15,6 +15,7 @@ mod bystanders;
 mod control_socket;
 mod descriptors;
 mod doorbells;
+mod draining;
 mod fake_server;
 mod false_replies;
 mod false_welcomes;

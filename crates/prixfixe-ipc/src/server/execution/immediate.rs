@@ -71,6 +71,10 @@ impl<H: Handler> Execution for Immediate<H> {
         None
     }
 
+    fn running(&self) -> usize {
+        0
+    }
+
     fn looks_ready(&self) -> bool {
         false
     }

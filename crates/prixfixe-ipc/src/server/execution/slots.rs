@@ -242,6 +242,10 @@ impl<H: AsyncHandler> Execution for Slots<H> {
         None
     }
 
+    fn running(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
     fn looks_ready(&self) -> bool {
         !self.due.is_empty() || self.woken.any()
     }

@@ -26,6 +26,8 @@ pub(crate) struct Listener {
     /// Before the socket itself: while that is open, no other file can be taken for ours.
     _path: Option<BoundPath>,
     socket: OwnedFd,
+    /// Others have it as well, and take those who wait when we do not.
+    inherited: bool,
 }
 
 impl Listener {
@@ -48,6 +50,7 @@ impl Listener {
         Ok(Self {
             _path: path,
             socket,
+            inherited: false,
         })
     }
 
@@ -73,7 +76,13 @@ impl Listener {
         Ok(Self {
             _path: None,
             socket,
+            inherited: true,
         })
+    }
+
+    /// Whether this process inherited it, so that who waits there may be another's to take.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.inherited
     }
 
     /// The next client that waits, if one does.

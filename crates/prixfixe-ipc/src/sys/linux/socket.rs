@@ -142,8 +142,8 @@ impl Socket {
         })
     }
 
-    /// Blocks until there is something to receive or the peer is gone; false when that did not happen
-    /// within `timeout`.
+    /// Blocks until there is something to receive, the peer is gone, or this end was shut down; false when
+    /// that did not happen within `timeout`.
     pub(crate) fn wait_readable(&self, timeout: Option<Duration>) -> io::Result<bool> {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
@@ -161,13 +161,6 @@ impl Socket {
         let signs = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
         retry_on_intr(|| self.poll(PollFlags::RDHUP, Some(Duration::ZERO)))
             .is_ok_and(|ready| ready.intersects(signs))
-    }
-
-    /// Blocks until the peer has closed its end, or this end was shut down; false when that did not
-    /// happen within `timeout`.
-    pub(crate) fn wait_gone(&self, timeout: Option<Duration>) -> bool {
-        // Interrupted, it returns early, which its caller has to expect.
-        matches!(self.poll(PollFlags::RDHUP, timeout), Ok(signs) if !signs.is_empty())
     }
 
     /// Ends the connection for both sides, and every wait for it.
