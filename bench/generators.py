@@ -44,7 +44,7 @@ class SmtpSource:
 
 
 class Stress:
-    """Ours: as many threads as processors, percentiles, and its own word on whether it kept up."""
+    """Ours: a thread for every two processors, percentiles, and its own word on whether it kept up."""
 
     name = "prixfixe stress run"
 

@@ -21,12 +21,14 @@ use crate::self_check;
 mod arrival_queue;
 mod processor_time;
 mod progress;
+mod thread_count;
 mod thread_of_workers;
 mod timer;
 mod worker;
 
 use arrival_queue::ArrivalQueue;
 use progress::{Progress, Watcher};
+use thread_count::thread_count;
 
 /// A plan that cannot be begun.
 #[derive(Debug, thiserror::Error)]
@@ -72,11 +74,8 @@ const TICK: Duration = Duration::from_millis(100);
 /// second is marked as invalid, and [`Recording::broken_off_by`] says why.
 pub fn run(plan: &Plan, live: &Live) -> Result<Recording, PlanError> {
     check(plan)?;
-    let threads = match plan.threads {
-        Some(threads) => threads,
-        None => thread::available_parallelism().map_or(1, usize::from),
-    };
-    let threads = threads.min(plan.workers);
+    let connector = Connector::new(plan)?;
+    let threads = thread_count(plan, &connector);
     let (phase, watch) = watch::channel(Phase::Running);
     let connector = Connector::new(plan)?;
     let ledger = plan.ledger.as_ref().map(|path| {

@@ -42,7 +42,8 @@ pub struct Plan {
     pub ledger: Option<PathBuf>,
     /// The number of the first message: parts of one run have numbers of their own.
     pub first_number: u64,
-    /// How many threads generate; as many as there are processors if `None`.
+    /// How many threads generate; if `None`, one for each processor, or one for every two where a
+    /// target is on this machine.
     pub threads: Option<usize>,
 }
 

@@ -1,7 +1,7 @@
 //! Ways to the servers of a plan, found once.
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -137,6 +137,12 @@ impl Connector {
         self.terms.commands.recipients.recipients()
     }
 
+    /// Whether one of the targets is on this machine, and shares its processors with us.
+    pub(crate) fn reaches_this_machine(&self) -> bool {
+        let mut addresses = self.targets.iter().flat_map(|target| &target.addresses);
+        addresses.any(|address| is_own(*address))
+    }
+
     /// A connection to the target with this index (counted around), up to the point where a message
     /// can begin: greeting, TLS, EHLO and login are done.
     pub async fn open(&self, target: usize, course: &mut Course) -> Result<Connection, Failure> {
@@ -203,6 +209,12 @@ impl Connector {
         }
         Err(last.unwrap_or(Fault::Expired).at(Stage::Connect))
     }
+}
+
+/// Whether an address is one of this machine: a socket can be bound to no other.
+fn is_own(mut address: SocketAddr) -> bool {
+    address.set_port(0);
+    address.ip().is_loopback() || UdpSocket::bind(address).is_ok()
 }
 
 /// The host of a target, and where it is.

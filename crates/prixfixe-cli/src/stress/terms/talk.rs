@@ -46,7 +46,8 @@ pub(super) struct TalkFlags {
     #[arg(long)]
     smtputf8: bool,
 
-    /// How many threads generate [default: one for each processor]
+    /// How many threads generate [default: one for each processor; for every two where a server is
+    /// on this machine]
     #[arg(long, value_name = "COUNT", value_parser = value_parser!(u16).range(1..=1024))]
     pub(super) threads: Option<u16>,
 }
