@@ -3,6 +3,7 @@
 mod bench;
 mod call;
 mod echo;
+mod ping;
 mod top;
 
 use std::io;
@@ -13,6 +14,7 @@ use crate::cli::Outcome;
 use bench::{Bench, Clients, Server};
 use call::Call;
 use echo::Echo;
+use ping::Ping;
 use top::Top;
 
 /// Calls over shared memory: try them, watch a server, measure
@@ -35,6 +37,7 @@ pub(crate) struct Ipc {
 enum IpcCommand {
     Echo(Echo),
     Call(Call),
+    Ping(Ping),
     Top(Top),
     Bench(Bench),
     #[command(hide = true)]
@@ -49,6 +52,7 @@ impl Ipc {
         match self.command {
             IpcCommand::Echo(command) => command.run(),
             IpcCommand::Call(command) => command.run(),
+            IpcCommand::Ping(command) => command.run(),
             IpcCommand::Top(command) => command.run(),
             IpcCommand::Bench(command) => command.run(),
             IpcCommand::BenchServer(role) => role.run(),

@@ -79,6 +79,22 @@ fn a_signal_ends_the_echo_server_and_takes_its_socket_away() {
 }
 
 #[test]
+fn a_ping_tells_whether_a_server_works() {
+    let echo = Echo::start(&[]);
+    let pinged = ipc(&["ping", echo.path()]);
+    assert_eq!(pinged.status.code(), Some(0), "{}", text(&pinged.stderr));
+    assert!(text(&pinged.stdout).ends_with(" µs\n"));
+    let pid = i32::try_from(echo.process.id()).unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    let pinged = ipc(&["ping", echo.path(), "--timeout", "100ms"]);
+    assert_eq!(pinged.status.code(), Some(1));
+    let pinged = ipc(&["ping", "@prixfixe-no-such-server", "--timeout", "10ms"]);
+    assert_eq!(pinged.status.code(), Some(1));
+    assert!(text(&pinged.stderr).contains("no server answers there"));
+}
+
+#[test]
 fn top_sees_the_calls_of_a_client() {
     let echo = Echo::start(&[]);
     let mut client = Client::connect(&Address::path(&echo.socket).unwrap()).unwrap();

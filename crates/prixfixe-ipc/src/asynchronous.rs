@@ -21,7 +21,7 @@ pub use stream::{AsyncStream, StreamReceiver, StreamSender};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
@@ -163,6 +163,18 @@ impl AsyncClient {
     /// The most octets that a message can have.
     pub(crate) fn max_payload(&self) -> usize {
         self.inner.max_payload
+    }
+
+    /// Asks the server whether its loop turns, and returns how long the answer took. See
+    /// [`Client::ping`](crate::Client::ping).
+    ///
+    /// # Errors
+    /// As [`AsyncConnector::ping`].
+    ///
+    /// # Panics
+    /// As [`AsyncConnector::client`].
+    pub async fn ping(&self, timeout: Duration) -> Result<Duration, Cause> {
+        self.inner.connector.ping(timeout).await
     }
 
     /// What all clients of this one's connector have counted so far.

@@ -18,6 +18,8 @@ pub use stream::Stream;
 #[cfg(feature = "tokio")]
 pub(crate) use wait::LONGEST_SLEEP;
 
+use std::time::Duration;
+
 use crate::address::Address;
 use crate::call::Call;
 use crate::client::channel::SendFailure;
@@ -162,6 +164,20 @@ impl Client {
         }
         let connection = self.connection.as_mut().ok_or(ConnectError::NoAnswer)?;
         Ok(Pipeline::new(connection, &mut self.statistics))
+    }
+
+    /// Asks the server whether its loop turns, and returns how long the answer took.
+    ///
+    /// The answer is not the handler's: a server whose handler does not return has none, one whose
+    /// asynchronous handlers all wait has. Calls are not disturbed, and nothing is asked of the rings.
+    /// If there is no connection, one is made, for as long as `timeout` allows. A process pings a
+    /// server at most 40 times in a second; pings beyond wait for their turn, within their time, which
+    /// does not count as the answer's.
+    ///
+    /// # Errors
+    /// As a call fails: by the deadline, when the server goes, or when nobody can be reached.
+    pub fn ping(&self, timeout: Duration) -> Result<Duration, Cause> {
+        self.connector.ping(timeout)
     }
 
     /// What was counted so far.

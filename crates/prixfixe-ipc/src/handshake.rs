@@ -21,6 +21,11 @@ pub(crate) enum ClientMessage {
     Close { channel: u32 },
     /// Rings by another way, where the doorbell was stolen.
     Ring,
+    /// Asks whether the server's loop turns.
+    Ping {
+        /// The client's own count.
+        number: u64,
+    },
 }
 
 /// What kind of client a process is.
@@ -59,6 +64,11 @@ pub(crate) enum ServerMessage {
     Refused(ConnectRefusal),
     /// Unasked: the server finishes what it has taken, takes no more, and hangs up then.
     Draining,
+    /// It turns.
+    Pong {
+        /// As in the ping.
+        number: u64,
+    },
 }
 
 /// Why a server refuses a connection or a channel.
@@ -115,6 +125,7 @@ impl ClientMessage {
             }
             Self::Close { channel } => [kind::CLOSE, u64::from(channel), 0, 0, 0, 0, 0, 0],
             Self::Ring => [kind::RING, 0, 0, 0, 0, 0, 0, 0],
+            Self::Ping { number } => [kind::PING, number, 0, 0, 0, 0, 0, 0],
         })
     }
 
@@ -132,6 +143,7 @@ impl ClientMessage {
                 channel: small(channel)?,
             }),
             [kind::RING, 0, 0, 0, 0, 0, 0, 0] => Ok(Self::Ring),
+            [kind::PING, number, 0, 0, 0, 0, 0, 0] => Ok(Self::Ping { number }),
             _ => Err(NotAMessage),
         }
     }
@@ -179,6 +191,7 @@ impl ServerMessage {
                 [kind::REFUSED, MAGIC, reason, server, client, 0, 0, 0]
             }
             Self::Draining => [kind::DRAINING, 0, 0, 0, 0, 0, 0, 0],
+            Self::Pong { number } => [kind::PONG, number, 0, 0, 0, 0, 0, 0],
         })
     }
 
@@ -218,6 +231,7 @@ impl ServerMessage {
                     .ok_or(NotAMessage)
             }
             [kind::DRAINING, 0, 0, 0, 0, 0, 0, 0] => Ok(Self::Draining),
+            [kind::PONG, number, 0, 0, 0, 0, 0, 0] => Ok(Self::Pong { number }),
             _ => Err(NotAMessage),
         }
     }
@@ -229,10 +243,12 @@ mod kind {
     pub(super) const OPEN: u64 = 2;
     pub(super) const CLOSE: u64 = 3;
     pub(super) const RING: u64 = 4;
+    pub(super) const PING: u64 = 5;
     pub(super) const WELCOME: u64 = 0x101;
     pub(super) const OPENED: u64 = 0x102;
     pub(super) const REFUSED: u64 = 0x103;
     pub(super) const DRAINING: u64 = 0x104;
+    pub(super) const PONG: u64 = 0x105;
 }
 
 impl Role {
@@ -348,6 +364,7 @@ mod tests {
                 ClientMessage::Open { sizes },
                 ClientMessage::Close { channel: 3 },
                 ClientMessage::Ring,
+                ClientMessage::Ping { number: u64::MAX },
             ];
             for message in from_client {
                 assert_eq!(ClientMessage::decode(&message.encode()), Ok(message));
@@ -366,6 +383,7 @@ mod tests {
                 ServerMessage::Refused(ConnectRefusal::of_version(9)),
                 ServerMessage::Refused(ConnectRefusal::Full),
                 ServerMessage::Draining,
+                ServerMessage::Pong { number: 1 << 63 },
             ];
             for message in from_server {
                 assert_eq!(ServerMessage::decode(&message.encode()), Ok(message));

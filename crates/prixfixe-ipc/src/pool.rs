@@ -149,6 +149,17 @@ impl Pool {
         self.client_for(timeout).map(|(client, _)| client)
     }
 
+    /// Asks the server whether its loop turns, as [`Client::ping`], and takes no channel for it.
+    ///
+    /// A pool needs none of this to notice that a server is gone, which the kernel tells it; it is for
+    /// who wants to know that a server works before it is called.
+    ///
+    /// # Errors
+    /// As [`Client::ping`].
+    pub fn ping(&self, timeout: Duration) -> Result<Duration, Cause> {
+        self.inner.connector.ping(timeout)
+    }
+
     /// What goes on.
     pub fn statistics(&self) -> PoolStatistics {
         self.inner.places.statistics()

@@ -249,6 +249,11 @@ pub fn ring() -> [u8; MESSAGE_SIZE] {
     ClientMessage::Ring.encode()
 }
 
+/// The message that pings.
+pub fn ping(number: u64) -> [u8; MESSAGE_SIZE] {
+    ClientMessage::Ping { number }.encode()
+}
+
 fn descriptor(all: &[OwnedFd], place: usize) -> io::Result<BorrowedFd<'_>> {
     let found = all.get(place).ok_or(io::ErrorKind::NotFound)?;
     Ok(found.as_fd())

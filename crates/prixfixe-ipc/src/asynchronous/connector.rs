@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
@@ -91,6 +91,34 @@ impl AsyncConnector {
         })
     }
 
+    /// Asks the server whether its loop turns, and returns how long the answer took. See
+    /// [`Client::ping`](crate::Client::ping).
+    ///
+    /// # Errors
+    /// As [`Client::ping`](crate::Client::ping), and when this is not called on a tokio runtime.
+    ///
+    /// # Panics
+    /// As [`AsyncConnector::client`].
+    pub async fn ping(&self, timeout: Duration) -> Result<Duration, Cause> {
+        let runtime = Handle::try_current().map_err(|_| Cause::Unreachable)?;
+        let deadline = crate::client::after(Instant::now(), timeout);
+        let reach = async {
+            loop {
+                let mut current = self.core.live.lock().await;
+                if let Ok(hold) = self.usable(&mut current, &runtime).await {
+                    return hold;
+                }
+                drop(current);
+                tokio::time::sleep(back_off()).await;
+            }
+        };
+        let hold = tokio::time::timeout_at(deadline.into(), reach).await;
+        let hold = hold.map_err(|_| Cause::Unreachable)?;
+        let pinged = runtime.spawn_blocking(move || hold.link.ping(deadline));
+        // It fails only when the runtime ends.
+        pinged.await.unwrap_or(Err(Cause::Unreachable))
+    }
+
     /// What all clients of this connector have counted so far.
     pub fn statistics(&self) -> ClientStatistics {
         self.core.counters.read()
@@ -119,14 +147,7 @@ impl AsyncConnector {
         let runtime = Handle::try_current().map_err(io::Error::other)?;
         // Held also while the channel is opened: the server answers one after the other.
         let mut current = self.core.live.lock().await;
-        let hold = match current.as_ref().filter(|hold| hold.is_usable()) {
-            Some(hold) => Arc::clone(hold),
-            None => {
-                let hold = self.link(&runtime).await?;
-                *current = Some(Arc::clone(&hold));
-                hold
-            }
-        };
+        let hold = self.usable(&mut current, &runtime).await?;
         let (sizes, stream_window) = (self.core.options.sizes, self.core.options.stream_window);
         let deadline = crate::client::after(Instant::now(), self.core.options.connect_timeout);
         let open = move || {
@@ -142,6 +163,20 @@ impl AsyncConnector {
             .map_err(io::Error::other)??;
         drop(current);
         opened.join(shared)
+    }
+
+    /// The current link, made anew if it is of no use.
+    async fn usable(
+        &self,
+        current: &mut Option<Arc<Hold>>,
+        runtime: &Handle,
+    ) -> Result<Arc<Hold>, ConnectError> {
+        if let Some(hold) = current.as_ref().filter(|hold| hold.is_usable()) {
+            return Ok(Arc::clone(hold));
+        }
+        let hold = self.link(runtime).await?;
+        *current = Some(Arc::clone(&hold));
+        Ok(hold)
     }
 
     /// Connects the process, and starts a driver for it.

@@ -96,6 +96,16 @@ impl Connector {
         Ok(client)
     }
 
+    /// Asks the server whether its loop turns, and returns how long the answer took. See
+    /// [`Client::ping`].
+    ///
+    /// # Errors
+    /// As [`Client::ping`].
+    pub fn ping(&self, timeout: Duration) -> Result<Duration, Cause> {
+        let deadline = after(Instant::now(), timeout);
+        until(deadline, || self.link(deadline))?.ping(deadline)
+    }
+
     /// A client that connects with its first call.
     pub(crate) fn unconnected(&self) -> Client {
         Client {
@@ -134,16 +144,7 @@ impl Connector {
 
     /// Attempts until `deadline`.
     pub(super) fn reconnect(&self, deadline: Instant) -> Result<Connection, Cause> {
-        loop {
-            if let Ok(connection) = self.connection(Some(deadline)) {
-                return Ok(connection);
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(Cause::Unreachable);
-            }
-            std::thread::sleep(back_off().min(left));
-        }
+        until(deadline, || self.connection(Some(deadline)))
     }
 
     fn link(&self, deadline: Instant) -> Result<Arc<Link>, ConnectError> {
@@ -170,6 +171,23 @@ impl std::fmt::Debug for Connector {
             .field("address", &self.address)
             .field("options", &self.options)
             .finish_non_exhaustive()
+    }
+}
+
+/// Attempts until `deadline`.
+fn until<T>(
+    deadline: Instant,
+    mut attempt: impl FnMut() -> Result<T, ConnectError>,
+) -> Result<T, Cause> {
+    loop {
+        if let Ok(made) = attempt() {
+            return Ok(made);
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(Cause::Unreachable);
+        }
+        std::thread::sleep(back_off().min(left));
     }
 }
 

@@ -283,11 +283,22 @@ impl<E: Execution> Core<E> {
             }
             // It woke us, which was its purpose.
             (ClientMessage::Ring, LinkState::Serving { .. }) => self.count_ring(index),
+            (ClientMessage::Ping { number }, LinkState::Serving { .. }) => {
+                self.count_ring(index)?;
+                self.pong(index, number)
+            }
             _ => Err(DropReason::Corrupt(Corrupt::Control)),
         }
     }
 
-    /// Reading rings costs time that belongs to others, and honest clients seldom ring this way.
+    fn pong(&self, index: usize, number: u64) -> Result<(), DropReason> {
+        let Some(link) = self.links.get(index) else {
+            return Ok(());
+        };
+        send(&link.socket, ServerMessage::Pong { number }, &[])
+    }
+
+    /// Reading rings and pings costs time that belongs to others, and honest clients send few.
     fn count_ring(&mut self, index: usize) -> Result<(), DropReason> {
         let Some(link) = self.links.get_mut(index) else {
             return Ok(());

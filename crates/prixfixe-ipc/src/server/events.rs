@@ -52,8 +52,8 @@ pub enum DropReason {
     /// It did not read the answers on its control socket.
     #[error("it did not read its control messages")]
     Unread,
-    /// It sent more *ring* messages in a second than all its channels can have need of.
-    #[error("it rang the server without pause")]
+    /// It sent more *ring* and *ping* messages in a second than it can have need of.
+    #[error("it rang or pinged the server without pause")]
     Storm,
     /// It sent descriptors, of which the protocol knows none.
     #[error("it sent descriptors that nobody asked for")]

@@ -18,13 +18,13 @@ pub(super) struct Link {
     pub(super) rings: Rings,
 }
 
-/// The *ring* messages of a process in the current second.
+/// The *ring* and *ping* messages of a process in the current second.
 pub(super) struct Rings {
     since: Instant,
     count: usize,
 }
 
-/// Rings in a second beyond those that its channels may need.
+/// Messages in a second beyond the rings that its channels may need: for its pings.
 const SPARE_RINGS: usize = 64;
 /// Rings in a second that each channel may need: one in 50 ms, twice over.
 const RINGS_PER_CHANNEL: usize = 40;

@@ -66,6 +66,7 @@ fn a_greeting_that_is_none_ends_the_connection() {
         raw_peer::open(small()).to_vec(),
         raw_peer::close(0).to_vec(),
         raw_peer::ring().to_vec(),
+        raw_peer::ping(1).to_vec(),
         words([0x101, magic, 4096, 4096, 4096, 1024, 8, 0]),
     ];
     for greeting in greetings {
@@ -99,7 +100,8 @@ fn a_message_that_is_none_ends_the_connection() {
         words([3, u64::MAX, 0, 0, 0, 0, 0, 0]),
         words([3, 0, 1, 0, 0, 0, 0, 0]),
         words([4, 1, 0, 0, 0, 0, 0, 0]),
-        words([5, 0, 0, 0, 0, 0, 0, 0]),
+        words([5, 1, 1, 0, 0, 0, 0, 0]),
+        words([6, 0, 0, 0, 0, 0, 0, 0]),
         // A message of the server's.
         words([0x102, 0, 0, 4096, 1024, 8, 0, 0]),
     ];
@@ -216,6 +218,7 @@ fn an_observer_can_do_nothing_else() {
     let messages = [
         raw_peer::open(small()),
         raw_peer::ring(),
+        raw_peer::ping(1),
         raw_peer::close(0),
     ];
     for message in messages {

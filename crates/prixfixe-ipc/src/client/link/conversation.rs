@@ -1,7 +1,8 @@
 //! What a client says to its server over the control socket, and hears from it.
 
 use std::os::fd::OwnedFd;
-use std::time::Instant;
+use std::sync::MutexGuard;
+use std::time::{Duration, Instant};
 
 use super::{Bell, ConnectError, LOCK_POLL, Link, OpenedChannel, lock_until, region};
 use crate::client::channel::Channel;
@@ -10,6 +11,8 @@ use crate::handshake::{ClientMessage, MESSAGE_SIZE, Role, ServerMessage};
 use crate::hints::Hint;
 use crate::layout::{ChannelSizes, LAYOUT_VERSION, ServerPage};
 use crate::memory::PeerWord;
+use crate::outcome::Cause;
+use crate::ring::Corrupt;
 use crate::sys::{ReceiveFailure, Received, SendFailure, Sharing, Socket};
 use crate::wake::Waker;
 
@@ -18,7 +21,13 @@ use crate::wake::Waker;
 pub(super) struct Conversation {
     /// An answer did not come, or was wrong: the next one might be the answer to that question.
     pub(super) broken: bool,
+    pings: u64,
+    last_ping: Option<Instant>,
 }
+
+/// Between two pings of a process: a storm in the eyes of a server, which counts 64 messages in a second
+/// beside those that calls need, begins far above the forty that this allows.
+const LEAST_BETWEEN_PINGS: Duration = Duration::from_millis(25);
 
 impl Link {
     /// Asks for a channel and waits for it, until `deadline` at most.
@@ -40,6 +49,65 @@ impl Link {
             conversation.broken = false;
         }
         opened
+    }
+
+    /// Asks whether the server's loop turns, and waits for the answer, until `deadline` at most.
+    /// Returns how long it took. Pings too close to each other are spread.
+    pub(crate) fn ping(&self, deadline: Instant) -> Result<Duration, Cause> {
+        let mut conversation = self.turn_to_ping(deadline)?;
+        conversation.pings += 1;
+        let number = conversation.pings;
+        let asked = Instant::now();
+        conversation.last_ping = Some(asked);
+        let answered = send(&self.socket, ClientMessage::Ping { number })
+            .and_then(|()| self.pong(number, deadline));
+        match answered {
+            Ok(()) => Ok(asked.elapsed()),
+            Err(ConnectError::Protocol(_) | ConnectError::Refused(_)) => {
+                conversation.broken = true;
+                Err(Cause::Corrupt(Corrupt::Control))
+            }
+            // A pong that comes late is passed over.
+            Err(_) if !self.is_gone() => Err(Cause::Deadline),
+            Err(_) => Err(Cause::HungUp),
+        }
+    }
+
+    /// The conversation, once a ping would be no storm.
+    fn turn_to_ping(&self, deadline: Instant) -> Result<MutexGuard<'_, Conversation>, Cause> {
+        // Bounded by the deadline: each turn but the last has slept.
+        loop {
+            let conversation = lock_until(&self.conversation, deadline);
+            let conversation = conversation.ok_or(Cause::Deadline)?;
+            if conversation.broken {
+                return Err(Cause::HungUp);
+            }
+            let now = Instant::now();
+            let at = conversation
+                .last_ping
+                .map(|last| last + LEAST_BETWEEN_PINGS);
+            let Some(at) = at.filter(|at| *at > now) else {
+                return Ok(conversation);
+            };
+            drop(conversation);
+            if at >= deadline {
+                return Err(Cause::Deadline);
+            }
+            std::thread::sleep(at - now);
+        }
+    }
+
+    /// Waits for the answer to ping `number`.
+    fn pong(&self, number: u64, deadline: Instant) -> Result<(), ConnectError> {
+        // Bounded by the deadline: each turn but the last has received a message.
+        loop {
+            match receive(&self.socket, deadline)?.0 {
+                ServerMessage::Pong { number: found } if found == number => return Ok(()),
+                // That one's asker has given up.
+                ServerMessage::Pong { .. } | ServerMessage::Draining => {}
+                answer => return Err(refusal_or_protocol(answer)),
+            }
+        }
     }
 
     fn ask_for_channel(
@@ -89,8 +157,10 @@ impl Link {
         // Bounded by the deadline: each turn but the last has received a message.
         loop {
             let (message, descriptors) = receive(&self.socket, deadline)?;
-            if message != ServerMessage::Draining {
-                return Ok((message, descriptors));
+            match message {
+                // The page says the first, too, and who waited for the second has given up.
+                ServerMessage::Draining | ServerMessage::Pong { .. } => {}
+                message => return Ok((message, descriptors)),
             }
         }
     }
@@ -106,11 +176,12 @@ impl Link {
         let mut none = Received::refusing();
         match self.socket.receive(&mut buffer, &mut none) {
             Err(ReceiveFailure::Nothing) => {}
-            Ok(message)
-                if !message.truncated
-                    && !message.descriptors_lost
-                    && ServerMessage::decode(&buffer[..message.length])
-                        == Ok(ServerMessage::Draining) => {}
+            Ok(message) if !message.truncated && !message.descriptors_lost => {
+                conversation.broken |= !matches!(
+                    ServerMessage::decode(&buffer[..message.length]),
+                    Ok(ServerMessage::Draining | ServerMessage::Pong { .. })
+                );
+            }
             Ok(_) | Err(_) => conversation.broken = true,
         }
     }
@@ -180,8 +251,9 @@ pub(super) fn no_more(mut descriptors: impl Iterator<Item = OwnedFd>) -> Result<
 pub(crate) fn refusal_or_protocol(answer: ServerMessage) -> ConnectError {
     match answer {
         ServerMessage::Refused(refusal) => refusal.into(),
-        ServerMessage::Welcome { .. } | ServerMessage::Opened { .. } | ServerMessage::Draining => {
-            ConnectError::Protocol("an answer to something else")
-        }
+        ServerMessage::Welcome { .. }
+        | ServerMessage::Opened { .. }
+        | ServerMessage::Draining
+        | ServerMessage::Pong { .. } => ConnectError::Protocol("an answer to something else"),
     }
 }
