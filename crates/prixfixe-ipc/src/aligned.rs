@@ -1,5 +1,7 @@
 //! Room for a payload whose first octet has the alignment that any message read in place can ask for.
 
+use std::collections::TryReserveError;
+
 /// What payloads are aligned to, in octets: the alignment of the largest primitive types.
 pub(crate) const ALIGNMENT: usize = 16;
 
@@ -16,7 +18,21 @@ pub(crate) struct AlignedBuffer {
 impl AlignedBuffer {
     /// Room for payloads of up to `capacity` octets.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
-        let bytes: Vec<u8> = Vec::with_capacity(capacity + ALIGNMENT);
+        Self::within(Vec::with_capacity(capacity + ALIGNMENT), capacity)
+    }
+
+    /// As [`AlignedBuffer::with_capacity`], for a size that a peer has chosen.
+    ///
+    /// # Errors
+    /// When there is no memory for that.
+    pub(crate) fn try_with_capacity(capacity: usize) -> Result<Self, TryReserveError> {
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(capacity.saturating_add(ALIGNMENT))?;
+        Ok(Self::within(bytes, capacity))
+    }
+
+    /// `bytes` is empty and has room for `capacity` octets and the alignment.
+    fn within(bytes: Vec<u8>, capacity: usize) -> Self {
         // The memory does not move: it is never asked for more than it has room for.
         let start = bytes.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
         Self {

@@ -31,7 +31,7 @@ use crate::client::{ClientStatistics, ConnectError, back_off};
 use crate::outcome::{CallError, Cause, Executed, Failure, Outcome, Refusal};
 use flight::Flight;
 use lanes::Lanes;
-use order::{NotSent, Order, Standing};
+use order::{NotSent, Opens, Order, Standing};
 use places::{Due, Ended};
 
 /// A connection over which any number of tasks make calls, each ending in an
@@ -130,7 +130,8 @@ impl AsyncClient {
     }
 
     /// Makes a call, puts the reply into `reply` and returns its length. A reply that does not fit
-    /// into `reply` is refused as too large.
+    /// into `reply` is refused as too large. As with [`Client::call_into`](crate::Client::call_into) a
+    /// long request or a long `reply` makes it a long call, which goes in parts.
     ///
     /// Otherwise as [`AsyncClient::call`].
     pub fn call_into<'f, 'c>(
@@ -139,9 +140,12 @@ impl AsyncClient {
         reply: &'f mut [u8],
     ) -> impl Future<Output = Outcome<usize>> + Send {
         let call = call.into();
-        let client = &*self.inner;
+        let client = &self.inner;
         async move {
             let limit = reply.len();
+            if call.payload().len() > client.max_payload || limit > client.max_payload {
+                return long_call(client, call, reply).await;
+            }
             client.run(call, limit, Some(reply)).await.0.outcome
         }
     }
@@ -157,7 +161,7 @@ impl AsyncClient {
         call: impl Into<Call<'c>>,
     ) -> impl Future<Output = Result<AsyncStream, CallError>> + Send {
         let call = call.into();
-        AsyncStream::open(&self.inner, call)
+        AsyncStream::open(&self.inner, call, Opens::Stream)
     }
 
     /// The most octets that a message can have.
@@ -207,7 +211,7 @@ impl Inner {
                     reply_limit,
                     due,
                     first_queued: false,
-                    opens_stream: false,
+                    opens: Opens::Nothing,
                 };
                 Poll::Ready(lane.send(order, context.waker()))
             })
@@ -219,7 +223,7 @@ impl Inner {
                         reply_limit,
                         due,
                         first_queued: true,
-                        opens_stream: false,
+                        opens: Opens::Nothing,
                     };
                     lane.queue(order, &mut due).await
                 }
@@ -298,6 +302,32 @@ impl Inner {
         tokio::runtime::Handle::try_current().map_err(|_| Cause::Unreachable)?;
         let connected = tokio::time::timeout_at(at.into(), connect).await;
         connected.unwrap_or(Err(Cause::Unreachable))
+    }
+}
+
+/// Makes a call whose request or reply may be longer than a record, in as many attempts as its time and its
+/// kind allow.
+async fn long_call(client: &Arc<Inner>, mut call: Call<'_>, reply: &mut [u8]) -> Outcome<usize> {
+    let until = crate::client::after(Instant::now(), call.timeout_value());
+    let mut executed = Executed::No;
+    // Each turn ends the call or has lost a connection; the deadline bounds them.
+    loop {
+        let ended = AsyncStream::long_call(client, call, reply, until).await;
+        let Outcome::Failed(failure) = ended else {
+            return ended;
+        };
+        if failure.executed == Executed::Maybe {
+            executed = Executed::Maybe;
+        }
+        let again = failure.executed == Executed::No || call.is_idempotent();
+        if !failure.cause.asks_for_another_server() || !again {
+            return Outcome::failed(failure.cause, executed);
+        }
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Outcome::failed(Cause::Deadline, executed);
+        }
+        call = call.timeout(left);
     }
 }
 

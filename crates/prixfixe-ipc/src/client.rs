@@ -3,6 +3,7 @@
 pub(crate) mod channel;
 mod connector;
 pub(crate) mod link;
+mod long;
 mod pipeline;
 pub(crate) mod slots;
 mod stream;
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 use crate::address::Address;
 use crate::call::Call;
-use crate::client::channel::SendFailure;
+use crate::client::channel::{Channel, SendFailure};
 use crate::outcome::{CallError, Cause, Executed, Outcome, Refusal};
 use connector::Connection;
 pub(crate) use wait::after;
@@ -78,7 +79,9 @@ impl Client {
         Connector::new(address.clone()).client()
     }
 
-    /// Makes a call and returns the reply in a buffer of the client's own.
+    /// Makes a call and returns the reply in a buffer of the client's own, which has
+    /// [`ChannelSizes::max_payload`](crate::ChannelSizes::max_payload) bytes. Longer replies want
+    /// [`Client::call_into`].
     pub fn call<'c>(&mut self, call: impl Into<Call<'c>>) -> Outcome<&[u8]> {
         let mut reply = std::mem::take(&mut self.reply);
         // Within the capacity: a client that makes no call, or none this way, touches none of it.
@@ -90,6 +93,10 @@ impl Client {
 
     /// Makes a call, puts the reply into `reply` and returns its length. A reply that does not fit
     /// into `reply` is refused as too large.
+    ///
+    /// A request that is longer than [`ChannelSizes::max_payload`](crate::ChannelSizes::max_payload), or a
+    /// longer `reply`, makes it a long call: these go in parts, and may have up to
+    /// [`ServerConfig::max_message`](crate::ServerConfig) bytes.
     pub fn call_into<'c>(&mut self, call: impl Into<Call<'c>>, reply: &mut [u8]) -> Outcome<usize> {
         let call = call.into();
         let mut deadline = Deadline::new(call.timeout_value());
@@ -128,30 +135,20 @@ impl Client {
     pub fn stream<'c>(&mut self, call: impl Into<Call<'c>>) -> Result<Stream<'_>, CallError> {
         let call = call.into();
         let mut deadline = Deadline::new(call.timeout_value());
-        let reply_limit = self.max_payload();
         self.connect_again(&mut deadline)
             .map_err(CallError::not_executed)?;
         let Some(connection) = self.connection.as_mut() else {
             return Err(CallError::not_executed(Cause::Unreachable));
         };
-        let slot = loop {
-            match connection.open_stream(&call, reply_limit, &mut self.statistics) {
-                Ok(slot) => break slot,
-                Err(SendFailure::TooLarge) => return Err(CallError::Refused(Refusal::TooLarge)),
-                Err(SendFailure::Corrupt(corrupt)) => {
-                    return Err(CallError::not_executed(Cause::Corrupt(corrupt)));
-                }
-                // Only calls that were given up can be in the way; their ends make room.
-                Err(SendFailure::Full) => {
-                    match connection.pass_over_one(&mut deadline, &mut self.statistics) {
-                        Waited::Ready => {}
-                        Waited::Over(cause) => return Err(CallError::not_executed(cause)),
-                    }
-                }
-            }
-        };
+        let open = |channel: &mut Channel| channel.open_stream(&call);
+        let number = connection.open(open, &mut deadline, &mut self.statistics)?;
         let timeout = call.timeout_value();
-        Ok(Stream::new(connection, &mut self.statistics, slot, timeout))
+        Ok(Stream::new(
+            connection,
+            &mut self.statistics,
+            number,
+            timeout,
+        ))
     }
 
     /// Many calls at once over this connection.
@@ -221,6 +218,10 @@ impl Client {
         let Some(connection) = self.connection.as_mut() else {
             return Outcome::failed(Cause::Unreachable, Executed::No);
         };
+        let max_payload = connection.channel().sizes().max_payload() as usize;
+        if call.payload().len() > max_payload || reply.len() > max_payload {
+            return long::call(connection, call, reply, deadline, &mut self.statistics);
+        }
         let sent = loop {
             match connection.send(call, reply.len(), &mut self.statistics) {
                 Ok(sent) => break sent,

@@ -42,9 +42,10 @@ pub(crate) enum Opening {
     /// Items go both ways between request and reply, for which the server has `credit` octets to
     /// begin with.
     Stream { credit: u64 },
-    /// The request has `total` octets, of which the record holds the first, and parts follow; the
-    /// reply may come in parts, too.
-    Long { total: u64 },
+    /// The request has `total` octets, which follow as the parts of one item; with 0 it stands in the
+    /// record. The reply may come as an item, too, for which the server has `credit` octets to begin
+    /// with.
+    Long { total: u32, credit: u32 },
 }
 
 /// Flags of a request's frame. Others must not be ignored, so they are refused.
@@ -64,7 +65,7 @@ impl Opening {
         match self {
             Self::Unary => 0,
             Self::Stream { credit } => credit,
-            Self::Long { total } => total,
+            Self::Long { total, credit } => total as u64 | (credit as u64) << 32,
         }
     }
 
@@ -85,7 +86,10 @@ impl Opening {
         let word = ring.content_word(record, REQUEST_HEADER_WORDS);
         match flags {
             OPENS_STREAM => Ok(Self::Stream { credit: word }),
-            IS_LONG => Ok(Self::Long { total: word }),
+            IS_LONG => Ok(Self::Long {
+                total: low(word),
+                credit: high(word),
+            }),
             _ => Err(Corrupt::Header),
         }
     }

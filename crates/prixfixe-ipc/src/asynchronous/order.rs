@@ -39,8 +39,19 @@ pub(super) struct Order<'o, 'c> {
     pub(super) due: Due,
     /// It is the first of those that wait for room.
     pub(super) first_queued: bool,
-    /// Items are to go both ways between request and reply.
-    pub(super) opens_stream: bool,
+    pub(super) opens: Opens,
+}
+
+/// What goes between request and reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Opens {
+    Nothing,
+    /// Items, both ways.
+    Stream,
+    /// The parts of a request or of a reply that is longer than a record.
+    Long {
+        reply_limit: usize,
+    },
 }
 
 /// Where a call was put.
@@ -48,8 +59,10 @@ pub(super) struct Order<'o, 'c> {
 pub(super) struct Placed {
     /// Of the connection.
     pub(super) generation: u64,
-    /// Its place; of a call that opens a stream its slot.
+    /// Its place. 0 for one that opens anything, which has none.
     pub(super) place: u16,
+    /// Its number, if it opens anything.
+    pub(super) call: u64,
 }
 
 impl From<SendFailure> for NotSent {

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::connection::{Connection, Retired};
 use super::live::{Live, Nudge};
-use super::order::{NotSent, Order, Placed, Standing};
+use super::order::{NotSent, Opens, Order, Placed, Standing};
 use super::places::{Ended, Found, Places};
 use super::stream_state::StreamKey;
 use super::wakes::Wakes;
@@ -202,11 +202,16 @@ impl State {
             due.at(Instant::now());
         }
         let channel = &mut connection.channel;
-        if order.opens_stream {
-            let slot = channel.open_stream(order.call, order.reply_limit)?;
+        let opened = match order.opens {
+            Opens::Nothing => None,
+            Opens::Stream => Some(channel.open_stream(order.call)?),
+            Opens::Long { reply_limit } => Some(channel.open_long(order.call, reply_limit)?),
+        };
+        if let Some(call) = opened {
             let placed = Placed {
                 generation,
-                place: slot,
+                place: 0,
+                call,
             };
             return Ok((placed, connection.nudge(due.at)));
         }
@@ -220,7 +225,12 @@ impl State {
             .ok_or(NotSent::Full)?;
         connection.place_of[usize::from(slot)] = place;
         let nudge = connection.nudge(due.at);
-        Ok((Placed { generation, place }, nudge))
+        let placed = Placed {
+            generation,
+            place,
+            call: 0,
+        };
+        Ok((placed, nudge))
     }
 
     /// Looks for the end of the call at `place`. A reply is copied to `buffer` if that is given, and

@@ -7,15 +7,14 @@ use std::time::{Duration, Instant};
 
 use super::Inner;
 use super::live::Nudge;
-use super::order::{NotSent, Order};
+use super::order::{NotSent, Opens, Order};
 use super::places::Due;
 use super::state::{Shared, State};
 use super::stream_state::{Cut, StreamKey};
 use super::wakes::Wakes;
 use crate::call::Call;
-use crate::client::streams::{Fetched, PartSent};
+use crate::client::streams::{Fetched, PartSent, StreamReply, append, place};
 use crate::outcome::{CallError, Cause, Executed, Outcome, Refusal};
-use crate::record::Ending;
 use crate::stream::StreamError;
 
 /// A call of which the request and the reply are sequences of items, made by
@@ -50,7 +49,7 @@ use crate::stream::StreamError;
 pub struct AsyncStream {
     sender: Half,
     receiver: Half,
-    /// The slot is not ours any more.
+    /// It is ended or given up.
     over: bool,
 }
 
@@ -73,6 +72,8 @@ struct Half {
     shared: Arc<Shared>,
     key: StreamKey,
     timeout: Duration,
+    /// Of a long call: when all of it has to be over.
+    until: Option<Instant>,
     /// Items that went through whole.
     items: u64,
     /// The beginning of an item went through, and not its end.
@@ -80,13 +81,18 @@ struct Half {
 }
 
 impl AsyncStream {
-    pub(super) async fn open(client: &Arc<Inner>, call: Call<'_>) -> Result<Self, CallError> {
-        let (shared, key) = client.open_stream(call).await?;
+    pub(super) async fn open(
+        client: &Arc<Inner>,
+        call: Call<'_>,
+        opens: Opens,
+    ) -> Result<Self, CallError> {
+        let (shared, key) = client.open_stream(call, opens).await?;
         let half = || Half {
             client: Arc::clone(client),
             shared: Arc::clone(&shared),
             key,
             timeout: call.timeout_value(),
+            until: None,
             items: 0,
             within_item: false,
         };
@@ -147,37 +153,79 @@ impl AsyncStream {
     pub async fn reply(mut self, reply: &mut [u8]) -> Outcome<usize> {
         // What failed shows below, unless the reply is there all the same.
         let _ = self.end().await;
-        let key = self.receiver.key;
-        let ended = self
-            .receiver
-            .wait(|state, waker, wakes| {
-                let (replied, nudge) = state.stream_reply(key, waker, wakes);
-                let replied = match replied {
-                    Ok(None) => None,
-                    Ok(Some(ended)) => Some(Ok(ended)),
-                    Err(cut) => Some(Err(cut)),
-                };
-                (replied, nudge)
-            })
-            .await;
-        let cause = match ended {
+        match self.await_reply().await {
             Ok(ended) => {
                 self.over = true;
-                return match ended.ending {
-                    Ending::Completed => match reply.get_mut(..ended.payload.len()) {
-                        Some(room) => {
-                            room.copy_from_slice(&ended.payload);
-                            Outcome::Completed(ended.payload.len())
-                        }
-                        None => Outcome::Refused(Refusal::TooLarge),
-                    },
-                    Ending::Refused(refusal) => Outcome::Refused(refusal),
-                    Ending::TakenBack => Outcome::failed(Cause::TakenBack, Executed::No),
-                    Ending::NotTaken => Outcome::failed(Cause::ShuttingDown, Executed::No),
-                };
+                ended.outcome(reply, 0)
             }
-            Err(cause) => cause,
+            Err(cause) => self.failed(cause),
+        }
+    }
+
+    /// One attempt of a long call, which has to be over at `until`.
+    pub(super) async fn long_call(
+        client: &Arc<Inner>,
+        call: Call<'_>,
+        reply: &mut [u8],
+        until: Instant,
+    ) -> Outcome<usize> {
+        let opening = Opens::Long {
+            reply_limit: reply.len(),
         };
+        let mut stream = match Self::open(client, call, opening).await {
+            Ok(stream) => stream,
+            Err(CallError::Refused(refusal)) => return Outcome::Refused(refusal),
+            Err(CallError::Failed(failure)) => return Outcome::Failed(failure),
+        };
+        stream.sender.until = Some(until);
+        stream.receiver.until = Some(until);
+        if call.payload().len() > client.max_payload {
+            match stream.send(call.payload()).await {
+                // What the server has ended early is refused, as the reply says.
+                Ok(()) | Err(StreamError::Stopped) => {}
+                // The server executes nothing before it has the last part.
+                Err(StreamError::Deadline) => {
+                    return Outcome::failed(Cause::Deadline, Executed::No);
+                }
+                Err(_) => return Outcome::failed(Cause::HungUp, Executed::No),
+            }
+        }
+        stream.long_reply(reply).await
+    }
+
+    async fn long_reply(mut self, reply: &mut [u8]) -> Outcome<usize> {
+        let mut length = 0;
+        loop {
+            let mut take = |part: &[u8]| place(part, reply, &mut length);
+            match self.receiver.fetch(&mut take).await {
+                Ok(Fetched::Part(_)) => {}
+                Ok(Fetched::End | Fetched::Nothing) => break,
+                // The server was told how much room there is.
+                Ok(Fetched::TooLarge) => return Outcome::Refused(Refusal::TooLarge),
+                Err(cause) => return self.failed(cause),
+            }
+        }
+        match self.await_reply().await {
+            Ok(ended) => {
+                self.over = true;
+                ended.outcome(reply, length)
+            }
+            Err(cause) => self.failed(cause),
+        }
+    }
+
+    /// Waits for the reply, and passes over items that still come.
+    async fn await_reply(&mut self) -> Result<StreamReply, Cause> {
+        let key = self.receiver.key;
+        self.receiver
+            .wait(|state, waker, wakes| {
+                let (replied, nudge) = state.stream_reply(key, waker, wakes);
+                (replied.transpose(), nudge)
+            })
+            .await
+    }
+
+    fn failed(&mut self, cause: Cause) -> Outcome<usize> {
         self.over = true;
         Outcome::failed(cause, self.receiver.give_up())
     }
@@ -254,20 +302,11 @@ impl StreamReceiver<'_> {
         if !half.within_item {
             item.clear();
         }
-        let (key, max_item) = (half.key, half.client.max_message);
+        let max_item = half.client.max_message;
         // Each turn fetches a part.
         loop {
-            let fetched = half
-                .wait(|state, waker, wakes| {
-                    let (fetched, nudge) = state.fetch(key, item, max_item, waker, wakes);
-                    let fetched = match fetched {
-                        Ok(Fetched::Nothing) => None,
-                        Ok(fetched) => Some(Ok(fetched)),
-                        Err(cut) => Some(Err(cut)),
-                    };
-                    (fetched, nudge)
-                })
-                .await?;
+            let mut take = |part: &[u8]| append(item, max_item, part);
+            let fetched = half.fetch(&mut take).await?;
             match fetched {
                 Fetched::Part(ends_item) => half.within_item = !ends_item,
                 Fetched::TooLarge => return Err(StreamError::TooLarge),
@@ -317,9 +356,28 @@ impl Half {
         if let Poll::Ready(done) = first {
             return done;
         }
-        let until = crate::client::after(Instant::now(), self.timeout);
+        let after = || crate::client::after(Instant::now(), self.timeout);
+        let until = self.until.unwrap_or_else(after);
         let waited = tokio::time::timeout_at(until.into(), poll_fn(poll)).await;
         waited.unwrap_or(Err(Cause::Deadline))
+    }
+
+    /// Shows `take` the next part of an item, and passes it unless that returns false.
+    async fn fetch(
+        &mut self,
+        take: &mut (dyn FnMut(&[u8]) -> bool + Send),
+    ) -> Result<Fetched, Cause> {
+        let key = self.key;
+        self.wait(|state, waker, wakes| {
+            let (fetched, nudge) = state.fetch(key, take, waker, wakes);
+            let fetched = match fetched {
+                Ok(Fetched::Nothing) => None,
+                Ok(fetched) => Some(Ok(fetched)),
+                Err(cut) => Some(Err(cut)),
+            };
+            (fetched, nudge)
+        })
+        .await
     }
 
     fn give_up(&self) -> Executed {
@@ -337,7 +395,11 @@ impl Half {
 
 impl Inner {
     /// Sends a call that opens a stream, waiting for a connection and for room as calls do.
-    async fn open_stream(&self, mut call: Call<'_>) -> Result<(Arc<Shared>, StreamKey), CallError> {
+    async fn open_stream(
+        &self,
+        mut call: Call<'_>,
+        opens: Opens,
+    ) -> Result<(Arc<Shared>, StreamKey), CallError> {
         let mut due = Due {
             timeout: call.timeout_value(),
             at: None,
@@ -349,7 +411,7 @@ impl Inner {
                 reply_limit: self.max_payload,
                 due,
                 first_queued: false,
-                opens_stream: true,
+                opens,
             };
             let lane = self.lanes.current();
             let sent = poll_fn(|context| Poll::Ready(lane.send(order, context.waker()))).await;
@@ -361,7 +423,7 @@ impl Inner {
                 Ok(placed) => {
                     let key = StreamKey {
                         generation: placed.generation,
-                        slot: placed.place,
+                        call: placed.call,
                     };
                     return Ok((Arc::clone(&lane.shared), key));
                 }

@@ -15,7 +15,7 @@ use crate::ring::Corrupt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct StreamKey {
     pub(super) generation: u64,
-    pub(super) slot: u16,
+    pub(super) call: u64,
 }
 
 /// The stream cannot go on.
@@ -43,7 +43,7 @@ impl State {
             key,
             Waiting::Writer(waker),
             wakes,
-            |connection| match connection.channel.send_part(key.slot, item, from)? {
+            |connection| match connection.channel.send_part(key.call, item, from)? {
                 PartSent::Later => Ok(None),
                 sent => Ok(Some(sent)),
             },
@@ -59,22 +59,21 @@ impl State {
         wakes: &mut Wakes,
     ) -> Tried<bool> {
         self.try_hard(key, Waiting::Writer(waker), wakes, |connection| {
-            Ok(connection.channel.end_items(key.slot).then_some(true))
+            Ok(connection.channel.end_items(key.call).then_some(true))
         })
         .unless(false)
     }
 
-    /// Appends to `item` what has come of it.
+    /// Shows `take` the next part of an item, and passes it unless that returns false.
     pub(super) fn fetch(
         &mut self,
         key: StreamKey,
-        item: &mut Vec<u8>,
-        max_item: usize,
+        take: &mut dyn FnMut(&[u8]) -> bool,
         waker: &Waker,
         wakes: &mut Wakes,
     ) -> Tried<Fetched> {
         if let Some(retired) = self.retired(key) {
-            let fetched = retired.channel.fetch(key.slot, item, max_item);
+            let fetched = retired.channel.streams().fetch(key.call, &mut *take);
             let over = fetched == Fetched::Nothing;
             return (if over { Err(Cut::HungUp) } else { Ok(fetched) }, None);
         }
@@ -82,7 +81,7 @@ impl State {
             key,
             Waiting::Reader(waker),
             wakes,
-            |connection| match connection.channel.fetch(key.slot, item, max_item) {
+            |connection| match connection.channel.streams().fetch(key.call, &mut *take) {
                 Fetched::Nothing => Ok(None),
                 fetched => Ok(Some(fetched)),
             },
@@ -98,8 +97,8 @@ impl State {
         wakes: &mut Wakes,
     ) -> Tried<Option<StreamReply>> {
         let take = |connection: &mut Connection| {
-            connection.channel.streams().skip(key.slot);
-            connection.channel.take_stream_reply(key.slot)
+            connection.channel.streams().skip(key.call);
+            connection.channel.take_stream_reply(key.call)
         };
         if let Some(retired) = self.retired(key) {
             return (take(retired).map(Some).ok_or(Cut::HungUp), None);
@@ -116,16 +115,16 @@ impl State {
         key: StreamKey,
     ) -> (Executed, Option<Nudge>, Option<Connection>) {
         if let Some(connection) = self.current(key) {
-            let executed = connection.channel.give_up_stream(key.slot);
+            let executed = connection.channel.give_up_stream(key.call);
             let nudge = connection.publish();
             return (executed, nudge, None);
         }
         let Some(retired) = self.retired(key) else {
             return (Executed::Maybe, None, None);
         };
-        let executed = retired.channel.give_up_stream(key.slot);
+        let executed = retired.channel.give_up_stream(key.call);
         // Its server is gone and will not end it.
-        retired.channel.streams().release(key.slot);
+        retired.channel.streams().release(key.call);
         let over = !retired.channel.has_streams();
         let connection = if over { self.drop_retired() } else { None };
         (executed, None, connection)
@@ -146,7 +145,7 @@ impl State {
                 return (Err(Cut::HungUp), None);
             };
             if step == Step::NoteDown {
-                waiting.note(connection, key.slot);
+                waiting.note(connection, key.call);
                 connection.live.watch(connection.member);
             }
             if step != Step::Try {
@@ -207,8 +206,8 @@ enum Waiting<'w> {
 }
 
 impl Waiting<'_> {
-    fn note(self, connection: &mut Connection, slot: u16) {
-        if let Some(wakers) = connection.channel.streams().wakers(slot) {
+    fn note(self, connection: &mut Connection, call: u64) {
+        if let Some(wakers) = connection.channel.streams().wakers(call) {
             match self {
                 Self::Reader(waker) => wakers.reader = Some(waker.clone()),
                 Self::Writer(waker) => wakers.writer = Some(waker.clone()),

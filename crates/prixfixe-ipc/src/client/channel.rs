@@ -2,7 +2,7 @@
 //! blocking and asynchronous clients are built on it alike.
 
 use super::slots::{Addressee, Sent, Slots};
-use super::streams::{Fetched, PartSent, StreamReply, Streams};
+use super::streams::{PartSent, StreamReply, Streams};
 use crate::call::Call;
 use crate::claim::{Canceller, Executed};
 use crate::fault_point::{Point, reach};
@@ -96,33 +96,68 @@ impl Channel {
     /// Writes and publishes a request whose reply may have `reply_limit` octets. Returns its slot. The
     /// caller then looks whether the server sleeps.
     pub(crate) fn send(&mut self, call: &Call<'_>, reply_limit: usize) -> Result<u16, SendFailure> {
-        self.send_opening(call, reply_limit, Opening::Unary)
+        let max_payload = self.sizes.max_payload();
+        let limit = u32::try_from(reply_limit).map_or(max_payload, |limit| limit.min(max_payload));
+        self.send_opening(call, call.payload(), limit, Opening::Unary)
     }
 
-    /// As [`Channel::send`], of a call that opens a stream.
-    pub(crate) fn open_stream(
+    /// As [`Channel::send`], of a call that opens a stream. Returns its number.
+    pub(crate) fn open_stream(&mut self, call: &Call<'_>) -> Result<u64, SendFailure> {
+        let credit = self.streams.first_credit();
+        let opening = Opening::Stream { credit };
+        let limit = self.sizes.max_payload();
+        self.send_in_parts(call, call.payload(), limit, opening, 0)
+    }
+
+    /// As [`Channel::send`], of a call whose request or reply may be longer than a record. A request that is
+    /// is still to be sent then, as an item.
+    pub(crate) fn open_long(
         &mut self,
         call: &Call<'_>,
         reply_limit: usize,
-    ) -> Result<u16, SendFailure> {
+    ) -> Result<u64, SendFailure> {
+        let follows = call.payload().len() > self.sizes.max_payload() as usize;
+        let whole = u32::try_from(call.payload().len()).map_err(|_| SendFailure::TooLarge)?;
+        let (payload, total) = if follows {
+            (&[][..], whole)
+        } else {
+            (call.payload(), 0)
+        };
+        let opening = Opening::Long {
+            total,
+            credit: u32::try_from(self.streams.first_credit()).unwrap_or(u32::MAX),
+        };
+        let limit = u32::try_from(reply_limit).unwrap_or(u32::MAX);
+        // The server makes room for all of it when it takes the call.
+        self.send_in_parts(call, payload, limit, opening, u64::MAX)
+    }
+
+    /// Sends a call of which we may send `allowed` octets of items at once, and returns its number.
+    fn send_in_parts(
+        &mut self,
+        call: &Call<'_>,
+        payload: &[u8],
+        reply_limit: u32,
+        opening: Opening,
+        allowed: u64,
+    ) -> Result<u64, SendFailure> {
         if !self.streams.may_open() {
             return Err(SendFailure::Full);
         }
-        let credit = self.streams.first_credit();
-        let slot = self.send_opening(call, reply_limit, Opening::Stream { credit })?;
-        self.streams.open(slot, self.last_call);
+        let slot = self.send_opening(call, payload, reply_limit, opening)?;
+        self.streams.open(slot, self.last_call, allowed);
         self.requests.set_reserve(self.streams.reserve());
-        Ok(slot)
+        Ok(self.last_call)
     }
 
     fn send_opening(
         &mut self,
         call: &Call<'_>,
-        reply_limit: usize,
+        payload: &[u8],
+        reply_limit: u32,
         opening: Opening,
     ) -> Result<u16, SendFailure> {
-        let max_payload = self.sizes.max_payload();
-        if call.payload().len() > max_payload as usize {
+        if payload.len() > self.sizes.max_payload() as usize {
             return Err(SendFailure::TooLarge);
         }
         let slot = self.slots.next().ok_or(SendFailure::Full)?;
@@ -131,13 +166,12 @@ impl Channel {
             timeout_ns: u64::try_from(call.timeout_value().as_nanos()).unwrap_or(u64::MAX),
             caller_id: call.caller_id_value(),
             message_type: call.message_type_value(),
-            reply_limit: u32::try_from(reply_limit)
-                .map_or(max_payload, |limit| limit.min(max_payload)),
+            reply_limit,
             reply_head: self.replies.head(),
             priority: call.priority_value(),
             slot,
         };
-        let position = self.push(&header, opening, call.payload())?;
+        let position = self.push(&header, opening, payload)?;
         reach(Point::ClientRequestWritten);
         self.requests.publish();
         self.last_call = header.call;
@@ -155,9 +189,7 @@ impl Channel {
         while let Some(record) = self.replies.peek()? {
             if record.frame.kind.is_of_stream() {
                 let header = self.streams.receive(&self.replies, &record)?;
-                self.requests
-                    .note_head(header.head)
-                    .map_err(|_| Corrupt::Head)?;
+                self.note_head(header.head)?;
                 self.replies.advance(&record);
                 return Ok(Some(Arrival::Stream));
             }
@@ -165,9 +197,7 @@ impl Channel {
             if payload.length > self.sizes.max_payload() as usize {
                 return Err(Corrupt::Length);
             }
-            self.requests
-                .note_head(header.request_head)
-                .map_err(|_| Corrupt::Head)?;
+            self.note_head(header.request_head)?;
             let addressee = self.slots.reply(header.slot, header.call)?;
             let reply = Reply {
                 record,
@@ -177,8 +207,8 @@ impl Channel {
                 #[cfg(feature = "tokio")]
                 message_type: header.message_type,
             };
-            if self.streams.is_stream(header.slot) {
-                self.end_stream(&reply, addressee);
+            if self.streams.is_stream(header.call) {
+                self.end_stream(header.call, &reply, addressee);
                 return Ok(Some(Arrival::Stream));
             }
             if addressee == Addressee::Caller {
@@ -189,6 +219,16 @@ impl Channel {
         }
         self.replies.publish_head();
         Ok(None)
+    }
+
+    /// Takes note of how far the server has read.
+    fn note_head(&mut self, head: u64) -> Result<(), Corrupt> {
+        let before = self.requests.used();
+        self.requests.note_head(head).map_err(|_| Corrupt::Head)?;
+        if self.requests.used() < before {
+            self.streams.room_was_made();
+        }
+        Ok(())
     }
 
     /// The next reply that somebody waits for, where nobody waits for streams.
@@ -209,7 +249,7 @@ impl Channel {
     }
 
     /// Keeps the reply to a stream for who waits for it: items may be before it that were not fetched.
-    fn end_stream(&mut self, reply: &Reply, addressee: Addressee) {
+    fn end_stream(&mut self, call: u64, reply: &Reply, addressee: Addressee) {
         let mut payload = Vec::new();
         if addressee == Addressee::Caller {
             payload.resize(reply.payload.length, 0);
@@ -221,39 +261,34 @@ impl Channel {
             ending: reply.ending,
             payload,
         };
-        self.streams.reply(reply.slot, kept);
+        self.streams.reply(call, kept);
         if addressee == Addressee::Nobody {
-            self.release_stream(reply.slot);
+            self.release_stream(call);
         }
     }
 
     /// As [`Streams::send_part`]. What was written is seen once it is [published](Channel::publish).
     pub(crate) fn send_part(
         &mut self,
-        slot: u16,
+        call: u64,
         item: &[u8],
         from: usize,
     ) -> Result<PartSent, Corrupt> {
         let head = self.replies.head();
         self.streams
-            .send_part(slot, &mut self.requests, head, item, from)
+            .send_part(call, &mut self.requests, head, item, from)
     }
 
     /// As [`Streams::end`].
-    pub(crate) fn end_items(&mut self, slot: u16) -> bool {
+    pub(crate) fn end_items(&mut self, call: u64) -> bool {
         let head = self.replies.head();
-        self.streams.end(slot, &mut self.requests, head)
-    }
-
-    /// As [`Streams::fetch`].
-    pub(crate) fn fetch(&mut self, slot: u16, item: &mut Vec<u8>, max_item: usize) -> Fetched {
-        self.streams.fetch(slot, item, max_item)
+        self.streams.end(call, &mut self.requests, head)
     }
 
     /// The reply to a stream, once it is there and its items were fetched. The stream is over then.
-    pub(crate) fn take_stream_reply(&mut self, slot: u16) -> Option<StreamReply> {
-        let reply = self.streams.take_reply(slot)?;
-        self.release_stream(slot);
+    pub(crate) fn take_stream_reply(&mut self, call: u64) -> Option<StreamReply> {
+        let reply = self.streams.take_reply(call)?;
+        self.release_stream(call);
         Some(reply)
     }
 
@@ -279,18 +314,18 @@ impl Channel {
         self.requests.publish()
     }
 
-    /// Gives up the stream in `slot`. The server is told with the next [`Channel::publish`].
-    pub(crate) fn give_up_stream(&mut self, slot: u16) -> Executed {
-        if self.streams.is_replied(slot) {
-            self.release_stream(slot);
+    /// Gives up the stream of `call`. The server is told with the next [`Channel::publish`].
+    pub(crate) fn give_up_stream(&mut self, call: u64) -> Executed {
+        let Some(slot) = self.streams.slot(call) else {
+            self.release_stream(call);
             return Executed::Maybe;
-        }
-        self.streams.give_up(slot);
+        };
+        self.streams.give_up(call);
         self.give_up(slot)
     }
 
-    fn release_stream(&mut self, slot: u16) {
-        self.streams.release(slot);
+    fn release_stream(&mut self, call: u64) {
+        self.streams.release(call);
         self.requests.set_reserve(self.streams.reserve());
     }
 

@@ -14,7 +14,7 @@ use crate::credentials::PeerPolicy;
 use crate::handshake::Role;
 use crate::layout::{ChannelSizes, client_sleeping};
 use crate::memory::OwnWord;
-use crate::outcome::{Cause, Outcome};
+use crate::outcome::{CallError, Cause, Outcome, Refusal};
 use crate::stream::{DEFAULT_MAX_MESSAGE, DEFAULT_STREAM_WINDOW};
 use crate::wake::Sleeper;
 
@@ -252,16 +252,31 @@ impl Connection {
         self.lost = true;
     }
 
-    /// Sends a call that opens a stream, and rings if the server sleeps.
-    pub(super) fn open_stream(
+    /// Sends a call by `open`, which returns its number, and rings if the server sleeps. Waits for room until
+    /// the deadline.
+    pub(super) fn open(
         &mut self,
-        call: &Call<'_>,
-        reply_limit: usize,
+        open: impl Fn(&mut Channel) -> Result<u64, SendFailure>,
+        deadline: &mut Deadline,
         statistics: &mut ClientStatistics,
-    ) -> Result<u16, SendFailure> {
-        let slot = self.channel.open_stream(call, reply_limit)?;
-        statistics.rings += u64::from(self.link.ring(&mut self.bell));
-        Ok(slot)
+    ) -> Result<u64, CallError> {
+        loop {
+            match open(&mut self.channel) {
+                Ok(call) => {
+                    statistics.rings += u64::from(self.link.ring(&mut self.bell));
+                    return Ok(call);
+                }
+                Err(SendFailure::TooLarge) => return Err(CallError::Refused(Refusal::TooLarge)),
+                Err(SendFailure::Corrupt(corrupt)) => {
+                    return Err(CallError::not_executed(Cause::Corrupt(corrupt)));
+                }
+                // Only calls that were given up can be in the way; their ends make room.
+                Err(SendFailure::Full) => match self.pass_over_one(deadline, statistics) {
+                    Waited::Ready => {}
+                    Waited::Over(cause) => return Err(CallError::not_executed(cause)),
+                },
+            }
+        }
     }
 
     /// Shows the server what was written of streams, and rings if it sleeps.

@@ -1,13 +1,12 @@
 //! Items in both directions, for a thread that waits for them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::ClientStatistics;
 use super::connector::Connection;
-use super::streams::{Fetched, PartSent};
+use super::streams::{Fetched, PartSent, StreamReply, append, place};
 use super::wait::{Deadline, Waited};
 use crate::outcome::{Cause, Executed, Outcome, Refusal};
-use crate::record::Ending;
 use crate::stream::StreamError;
 
 /// A call of which the request and the reply are sequences of items, made by
@@ -56,15 +55,17 @@ use crate::stream::StreamError;
 pub struct Stream<'c> {
     connection: &'c mut Connection,
     statistics: &'c mut ClientStatistics,
-    slot: u16,
+    call: u64,
     timeout: Duration,
+    /// Of a long call: when all of it has to be over.
+    until: Option<Instant>,
     sent: u64,
     received: u64,
     /// The caller has the beginning of an item.
     within_item: bool,
     /// Why nothing more can come.
     cut: Option<Cause>,
-    /// The slot is not ours any more.
+    /// It is ended or given up.
     over: bool,
 }
 
@@ -72,20 +73,33 @@ impl<'c> Stream<'c> {
     pub(super) fn new(
         connection: &'c mut Connection,
         statistics: &'c mut ClientStatistics,
-        slot: u16,
+        call: u64,
         timeout: Duration,
     ) -> Self {
         Self {
             connection,
             statistics,
-            slot,
+            call,
             timeout,
+            until: None,
             sent: 0,
             received: 0,
             within_item: false,
             cut: None,
             over: false,
         }
+    }
+
+    /// The parts of a long call, which has to be over at `until`.
+    pub(super) fn of_long_call(
+        connection: &'c mut Connection,
+        statistics: &'c mut ClientStatistics,
+        call: u64,
+        until: Instant,
+    ) -> Self {
+        let mut stream = Self::new(connection, statistics, call, Duration::ZERO);
+        stream.until = Some(until);
+        stream
     }
 
     /// Sends an item, once there is room for it and the server has given leave.
@@ -101,7 +115,7 @@ impl<'c> Stream<'c> {
             match self
                 .connection
                 .channel_mut()
-                .send_part(self.slot, item, from)
+                .send_part(self.call, item, from)
             {
                 Ok(PartSent::Written(length)) => {
                     from += length;
@@ -123,7 +137,7 @@ impl<'c> Stream<'c> {
     /// # Errors
     /// When the server is gone, or had no room for that in time.
     pub fn end(&mut self) -> Result<(), StreamError> {
-        while !self.connection.channel_mut().end_items(self.slot) {
+        while !self.connection.channel_mut().end_items(self.call) {
             self.wait()?;
         }
         self.connection.publish(self.statistics);
@@ -184,30 +198,59 @@ impl<'c> Stream<'c> {
         // Each turn takes something away or waits until something moves.
         loop {
             let channel = self.connection.channel_mut();
-            channel.streams().skip(self.slot);
-            if let Some(ended) = channel.take_stream_reply(self.slot) {
-                self.over = true;
-                return match ended.ending {
-                    Ending::Completed => match reply.get_mut(..ended.payload.len()) {
-                        Some(room) => {
-                            room.copy_from_slice(&ended.payload);
-                            Outcome::Completed(ended.payload.len())
-                        }
-                        None => Outcome::Refused(Refusal::TooLarge),
-                    },
-                    Ending::Refused(refusal) => Outcome::Refused(refusal),
-                    Ending::TakenBack => Outcome::failed(Cause::TakenBack, Executed::No),
-                    Ending::NotTaken => Outcome::failed(Cause::ShuttingDown, Executed::No),
-                };
+            channel.streams().skip(self.call);
+            if let Some(ended) = channel.take_stream_reply(self.call) {
+                return self.ended(&ended, reply, 0);
             }
             self.connection.publish(self.statistics);
             if self.wait().is_err() {
-                let cause = self.cut.unwrap_or(Cause::Deadline);
-                self.over = true;
-                let executed = self.give_up();
-                return Outcome::failed(cause, executed);
+                return self.failed();
             }
         }
+    }
+
+    /// The reply to a long call, that came as an item if it is longer than a record.
+    pub(super) fn long_reply(mut self, reply: &mut [u8]) -> Outcome<usize> {
+        let mut length = 0;
+        // Each turn fetches a part or waits until something moves.
+        loop {
+            let channel = self.connection.channel_mut();
+            let take = |part: &[u8]| place(part, reply, &mut length);
+            let waited = match channel.streams().fetch(self.call, take) {
+                Fetched::Part(_) => {
+                    self.connection.publish(self.statistics);
+                    continue;
+                }
+                Fetched::Nothing => self.wait(),
+                Fetched::End => match channel.take_stream_reply(self.call) {
+                    Some(ended) => return self.ended(&ended, reply, length),
+                    None => Err(StreamError::HungUp),
+                },
+                // The server was told how much room there is.
+                Fetched::TooLarge => return Outcome::Refused(Refusal::TooLarge),
+            };
+            if waited.is_err() {
+                return self.failed();
+            }
+        }
+    }
+
+    /// Why nothing more can come.
+    pub(super) fn cause(&self) -> Cause {
+        self.cut.unwrap_or(Cause::Deadline)
+    }
+
+    /// The end that the server gave it, with `length` bytes in `reply` already.
+    fn ended(&mut self, ended: &StreamReply, reply: &mut [u8], length: usize) -> Outcome<usize> {
+        self.over = true;
+        ended.outcome(reply, length)
+    }
+
+    fn failed(&mut self) -> Outcome<usize> {
+        self.over = true;
+        let cause = self.cause();
+        let executed = self.give_up();
+        Outcome::failed(cause, executed)
     }
 
     /// Appends what has come of an item to `item`: true with its end, false when none will come.
@@ -216,7 +259,8 @@ impl<'c> Stream<'c> {
         // Bounded by what lies here.
         loop {
             let channel = self.connection.channel_mut();
-            match channel.fetch(self.slot, item, max_message) {
+            let take = |part: &[u8]| append(item, max_message, part);
+            match channel.streams().fetch(self.call, take) {
                 Fetched::Part(ends_item) => {
                     self.connection.publish(self.statistics);
                     if ends_item {
@@ -239,7 +283,10 @@ impl<'c> Stream<'c> {
         if self.cut.is_some() {
             return Err(StreamError::HungUp);
         }
-        let mut deadline = Deadline::new(self.timeout);
+        let mut deadline = match self.until {
+            Some(until) => Deadline::at_instant(until),
+            None => Deadline::new(self.timeout),
+        };
         let waited = self.connection.wait(false, &mut deadline, self.statistics);
         match waited {
             Waited::Ready => self.arrive().map(drop),
@@ -279,7 +326,7 @@ impl<'c> Stream<'c> {
     }
 
     fn give_up(&mut self) -> Executed {
-        let executed = self.connection.channel_mut().give_up_stream(self.slot);
+        let executed = self.connection.channel_mut().give_up_stream(self.call);
         self.connection.publish(self.statistics);
         executed
     }

@@ -8,6 +8,7 @@
 
 use crate::item_queue::ItemQueue;
 use crate::layout::{ChannelSizes, STREAM_RESERVE};
+use crate::outcome::{Cause, Executed, Outcome, Refusal};
 use crate::record::{Ending, GIVEN_UP, ItemFlags, Payload, StreamHeader, item_cost};
 use crate::ring::{Consumer, Corrupt, Kind, Producer, Record};
 
@@ -91,6 +92,41 @@ pub(crate) enum Fetched {
     TooLarge,
 }
 
+/// Appends a part to `item`, of up to `max_item` octets in all. False when it would be longer.
+pub(crate) fn append(item: &mut Vec<u8>, max_item: usize, part: &[u8]) -> bool {
+    let fits = item.len() + part.len() <= max_item;
+    if fits {
+        item.extend_from_slice(part);
+    }
+    fits
+}
+
+/// Puts a part into `reply`, of which `length` bytes are taken. False when it does not fit.
+pub(crate) fn place(part: &[u8], reply: &mut [u8], length: &mut usize) -> bool {
+    let end = *length + part.len();
+    let Some(room) = reply.get_mut(*length..end) else {
+        return false;
+    };
+    room.copy_from_slice(part);
+    *length = end;
+    true
+}
+
+impl StreamReply {
+    /// How the call ended, with the reply in `reply`, behind the `length` bytes that came before.
+    pub(crate) fn outcome(&self, reply: &mut [u8], mut length: usize) -> Outcome<usize> {
+        match self.ending {
+            Ending::Completed if place(&self.payload, reply, &mut length) => {
+                Outcome::Completed(length)
+            }
+            Ending::Completed => Outcome::Refused(Refusal::TooLarge),
+            Ending::Refused(refusal) => Outcome::Refused(refusal),
+            Ending::TakenBack => Outcome::failed(Cause::TakenBack, Executed::No),
+            Ending::NotTaken => Outcome::failed(Cause::ShuttingDown, Executed::No),
+        }
+    }
+}
+
 impl Streams {
     pub(crate) fn new(sizes: ChannelSizes, window: usize) -> Self {
         let max_part = sizes.max_part();
@@ -112,8 +148,8 @@ impl Streams {
         self.window
     }
 
-    /// A request was sent that opens a stream.
-    pub(crate) fn open(&mut self, slot: u16, call: u64) {
+    /// A request was sent that opens a stream, of which we may send `allowed` at once.
+    pub(crate) fn open(&mut self, slot: u16, call: u64, allowed: u64) {
         // It fits: it was raised from less than the ring is long.
         let window = usize::try_from(self.window).unwrap_or(usize::MAX);
         self.open.push(Stream {
@@ -123,7 +159,7 @@ impl Streams {
             granted: self.window,
             received: 0,
             fetched: 0,
-            allowed: 0,
+            allowed,
             sent: 0,
             ended: false,
             stopped: false,
@@ -150,10 +186,7 @@ impl Streams {
             return Err(Corrupt::Length);
         }
         if header.call == 0 {
-            // It tells its head alone, which may be the room that anybody waits for.
-            for stream in &mut self.open {
-                stream.due |= stream.wakers.writer.is_some();
-            }
+            // It tells its head alone.
             return Ok(header);
         }
         let of_it = |stream: &&mut Stream| stream.slot == header.slot && stream.call == header.call;
@@ -167,45 +200,46 @@ impl Streams {
         Ok(header)
     }
 
+    /// The server has read more: that may be the room that anybody waits for.
+    pub(crate) fn room_was_made(&mut self) {
+        for stream in &mut self.open {
+            stream.due |= stream.wakers.writer.is_some();
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.open.is_empty()
     }
 
-    /// Whether the server has ended the stream in `slot`.
-    pub(crate) fn is_replied(&self, slot: u16) -> bool {
-        let of_it = |stream: &Stream| stream.slot == slot && stream.replied.is_some();
-        self.open.iter().any(of_it)
+    /// Whether `call` has opened a stream.
+    pub(crate) fn is_stream(&self, call: u64) -> bool {
+        self.open.iter().any(|stream| stream.call == call)
     }
 
-    /// Whether the call in `slot` is a stream.
-    pub(crate) fn is_stream(&self, slot: u16) -> bool {
-        self.open.iter().any(|stream| stream.slot == slot)
-    }
-
-    /// The server has ended the stream in `slot`.
-    pub(crate) fn reply(&mut self, slot: u16, reply: StreamReply) {
-        if let Some(stream) = self.find(slot) {
+    /// The server has ended the stream of `call`.
+    pub(crate) fn reply(&mut self, call: u64, reply: StreamReply) {
+        if let Some(stream) = self.find(call) {
             stream.replied = Some(reply);
             stream.due = true;
         }
     }
 
-    /// Nothing more is to come of the stream in `slot`.
-    pub(crate) fn release(&mut self, slot: u16) {
-        self.open.retain(|stream| stream.slot != slot);
+    /// Nothing more is to come of the stream of `call`.
+    pub(crate) fn release(&mut self, call: u64) {
+        self.open.retain(|stream| stream.call != call);
     }
 
     /// Writes the part of `item` from `from` on that fits into a record.
     pub(crate) fn send_part(
         &mut self,
-        slot: u16,
+        call: u64,
         requests: &mut Producer,
         reply_head: u64,
         item: &[u8],
         from: usize,
     ) -> Result<PartSent, Corrupt> {
         let (max_part, share) = (self.max_part, self.share);
-        let Some(stream) = self.find(slot) else {
+        let Some(stream) = self.find(call) else {
             return Ok(PartSent::Stopped);
         };
         if stream.stopped || stream.ended || stream.replied.is_some() {
@@ -238,8 +272,8 @@ impl Streams {
     }
 
     /// Says that no more items follow. False when there is no room for that now.
-    pub(crate) fn end(&mut self, slot: u16, requests: &mut Producer, reply_head: u64) -> bool {
-        let Some(stream) = self.find(slot) else {
+    pub(crate) fn end(&mut self, call: u64, requests: &mut Producer, reply_head: u64) -> bool {
+        let Some(stream) = self.find(call) else {
             return true;
         };
         if stream.ended || stream.stopped || stream.replied.is_some() {
@@ -256,49 +290,48 @@ impl Streams {
         stream.ended
     }
 
-    /// Appends the next part of an item to `item`, up to `max_item` octets in all.
-    pub(crate) fn fetch(&mut self, slot: u16, item: &mut Vec<u8>, max_item: usize) -> Fetched {
-        let Some(stream) = self.find(slot) else {
+    /// Shows `take` the next part of an item, and passes it unless that returns false.
+    pub(crate) fn fetch(&mut self, call: u64, take: impl FnOnce(&[u8]) -> bool) -> Fetched {
+        let Some(stream) = self.find(call) else {
             return Fetched::End;
         };
         let Some(part) = stream.incoming.first() else {
             let over = stream.replied.is_some() || stream.given_up.is_some();
             return if over { Fetched::End } else { Fetched::Nothing };
         };
-        if item.len() + part.bytes.len() > max_item {
+        if !take(part.bytes) {
             return Fetched::TooLarge;
         }
-        item.extend_from_slice(part.bytes);
         let ends_item = part.ends_item;
         stream.fetched += stream.incoming.pop();
         Fetched::Part(ends_item)
     }
 
     /// Takes all items away that have come and will come: only the reply is wanted.
-    pub(crate) fn skip(&mut self, slot: u16) {
-        if let Some(stream) = self.find(slot) {
+    pub(crate) fn skip(&mut self, call: u64) {
+        if let Some(stream) = self.find(call) {
             while !stream.incoming.is_empty() {
                 stream.fetched += stream.incoming.pop();
             }
         }
     }
 
-    /// The reply to the stream in `slot`, once it is there and all items were fetched.
-    pub(crate) fn take_reply(&mut self, slot: u16) -> Option<StreamReply> {
-        let stream = self.find(slot)?;
+    /// The reply to the stream of `call`, once it is there and all items were fetched.
+    pub(crate) fn take_reply(&mut self, call: u64) -> Option<StreamReply> {
+        let stream = self.find(call)?;
         if !stream.incoming.is_empty() {
             return None;
         }
         stream.replied.take()
     }
 
-    pub(crate) fn wakers(&mut self, slot: u16) -> Option<&mut Wakers> {
-        self.find(slot).map(|stream| &mut stream.wakers)
+    pub(crate) fn wakers(&mut self, call: u64) -> Option<&mut Wakers> {
+        self.find(call).map(|stream| &mut stream.wakers)
     }
 
-    /// Nobody here wants anything of the stream in `slot` any more.
-    pub(crate) fn give_up(&mut self, slot: u16) {
-        if let Some(stream) = self.find(slot) {
+    /// Nobody here wants anything of the stream of `call` any more.
+    pub(crate) fn give_up(&mut self, call: u64) {
+        if let Some(stream) = self.find(call) {
             stream.give_up();
             stream.wakers = Wakers::default();
         }
@@ -359,8 +392,14 @@ impl Streams {
         }
     }
 
-    fn find(&mut self, slot: u16) -> Option<&mut Stream> {
-        self.open.iter_mut().find(|stream| stream.slot == slot)
+    /// The slot of the stream of `call`, which is its own as long as the server has not ended it.
+    pub(crate) fn slot(&self, call: u64) -> Option<u16> {
+        let stream = self.open.iter().find(|stream| stream.call == call)?;
+        stream.replied.is_none().then_some(stream.slot)
+    }
+
+    fn find(&mut self, call: u64) -> Option<&mut Stream> {
+        self.open.iter_mut().find(|stream| stream.call == call)
     }
 }
 

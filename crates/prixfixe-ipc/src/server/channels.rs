@@ -1,17 +1,17 @@
 //! One pair of rings as the server sees it: taking requests and answering them.
 
-use std::sync::Arc;
+mod streaming;
 
 use super::execution::{Answer, Ticket};
 use super::links::LinkWake;
-use super::stream_desk::{StreamDesk, StreamLimits};
-use super::streams::{Sent, Streams};
+use super::stream_desk::StreamLimits;
+use super::streams::Streams;
 use crate::claim::Taker;
 use crate::fault_point::{Point, reach};
 use crate::layout::{ChannelMemory, ChannelSizes};
 use crate::memory::{OwnWord, PeerWord, Region};
 use crate::outcome::Refusal;
-use crate::record::{Ending, Opening, Payload, ReplyHeader, RequestHeader, StreamHeader};
+use crate::record::{Ending, Opening, Payload, ReplyHeader, RequestHeader};
 use crate::ring::{Consumer, Corrupt, Kind, Producer, Record};
 use crate::sys;
 use crate::wake::Waker;
@@ -55,11 +55,6 @@ pub(super) struct Channel {
 
 /// Records of streams that are read, and sent, of one channel in one turn.
 pub(super) const STREAM_RECORDS_PER_TURN: u32 = 32;
-/// Streams leave half the ring to calls, so that no reply stands behind more than that of them.
-const STREAM_SHARE: u64 = 2;
-/// Of the ring: a client is told that so much of its streams was read, at the latest.
-const TELL_EVERY: u64 = 8;
-
 /// A request at the head of the ring, found possible and with room for its reply.
 pub(super) struct Waiting {
     pub(super) header: RequestHeader,
@@ -67,9 +62,16 @@ pub(super) struct Waiting {
     pub(super) payload: Payload,
     record: Record,
     /// Bytes that the reply may have.
-    pub(super) limit: u32,
+    pub(super) limit: usize,
     /// Octets of the reply ring that are kept free for it.
     reserved: u64,
+}
+
+impl Waiting {
+    /// Whether its request follows in parts, and has to be whole before it is executed.
+    pub(super) fn is_gathered_first(&self) -> bool {
+        matches!(self.opening, Opening::Long { total, .. } if total > 0)
+    }
 }
 
 impl Channel {
@@ -125,30 +127,6 @@ impl Channel {
         takes || self.unsent || (self.waits_for_room && self.replies.head_moved())
     }
 
-    /// Whether calls that were taken need what comes behind others.
-    pub(super) fn has_streams(&self) -> bool {
-        !self.streams.is_empty()
-    }
-
-    /// How many more streams it may open.
-    pub(super) fn may_open_stream(&self) -> bool {
-        self.streams.len() < self.sizes.max_streams()
-    }
-
-    pub(super) fn limits(&self) -> StreamLimits {
-        self.limits
-    }
-
-    /// A turn begins: so many records of streams may be read in it as may be in one.
-    pub(super) fn begin_turn(&mut self) {
-        self.stream_records = 0;
-    }
-
-    /// Records of streams that were read in this turn.
-    pub(super) fn stream_records(&self) -> u32 {
-        self.stream_records
-    }
-
     /// The next request, if there is one and the client has room for its reply. What stands before it
     /// and belongs to streams goes to them.
     pub(super) fn next(&mut self) -> Result<Option<Waiting>, Corrupt> {
@@ -176,14 +154,21 @@ impl Channel {
         self.replies
             .note_head(header.reply_head)
             .map_err(|_| Corrupt::Head)?;
-        let limit = header.reply_limit.min(max_payload);
-        let reserved = match opening {
+        let (limit, reserved) = match opening {
             // It will be passed over.
-            _ if self.draining => ChannelSizes::reply_size(0),
-            Opening::Unary | Opening::Long { .. } => ChannelSizes::reply_size(limit),
-            // The reply of a stream waits for room when its time comes, for until then it may be long.
-            Opening::Stream { .. } => ChannelSizes::reply_size(0),
+            _ if self.draining => (0, ChannelSizes::reply_size(0)),
+            Opening::Unary => {
+                let limit = header.reply_limit.min(max_payload);
+                (limit, ChannelSizes::reply_size(limit))
+            }
+            // Their replies wait for room when the time comes, for until then it may be long.
+            Opening::Stream { .. } => (
+                header.reply_limit.min(max_payload),
+                ChannelSizes::reply_size(0),
+            ),
+            Opening::Long { .. } => (header.reply_limit, ChannelSizes::reply_size(0)),
         };
+        let limit = (limit as usize).min(self.limits.max_item.max(max_payload as usize));
         self.stalled = !self.has_room(reserved)?;
         if self.stalled {
             return Ok(None);
@@ -196,114 +181,6 @@ impl Channel {
             limit,
             reserved,
         }))
-    }
-
-    /// Gives a record to the stream that it belongs to.
-    fn receive(&mut self, record: &Record) -> Result<(), Corrupt> {
-        let max_part = self.limits.max_part;
-        let header = self
-            .streams
-            .receive(&self.requests, record, self.next_call, max_part)?;
-        self.replies
-            .note_head(header.head)
-            .map_err(|_| Corrupt::Head)?;
-        self.requests.advance(record);
-        self.stream_records += 1;
-        self.untold += u64::from(record.frame.length);
-        self.unsent = true;
-        Ok(())
-    }
-
-    /// A call was taken that opens a stream.
-    pub(super) fn open_stream(&mut self, ticket: Ticket, waiting: &Waiting, desk: Arc<StreamDesk>) {
-        if let Opening::Stream { credit } = waiting.opening {
-            self.streams
-                .open(ticket, waiting.header.priority, credit, desk);
-            self.unsent = true;
-        }
-    }
-
-    /// The handler of a stream went on: there may be something to send.
-    pub(super) fn look_at_streams(&mut self) {
-        self.unsent = true;
-    }
-
-    /// Sends what streams have to send, of which there is little at a time. Returns how many records
-    /// that were.
-    pub(super) fn send_streams(&mut self) -> Result<u32, Corrupt> {
-        if !self.unsent && !self.waits_for_room {
-            return Ok(0);
-        }
-        self.unsent = false;
-        self.waits_for_room = false;
-        self.replies.refresh_head().map_err(|_| Corrupt::Head)?;
-        let head = self.requests.head();
-        let mut written = 0;
-        match self.streams.grant(&mut self.replies, head) {
-            Sent::One => written += 1,
-            Sent::Nothing => {}
-            Sent::NoRoom => self.waits_for_room = true,
-        }
-        while written < STREAM_RECORDS_PER_TURN {
-            let (reserved, largest) = (
-                self.reserved + self.streams.reserve(),
-                self.largest_reserved,
-            );
-            let sent = self
-                .streams
-                .send(&mut self.replies, head, |replies, size| {
-                    has_room_beside(replies, reserved, largest, size, STREAM_SHARE)
-                })?;
-            match sent {
-                Sent::One => written += 1,
-                Sent::Nothing => break,
-                Sent::NoRoom => {
-                    self.waits_for_room = true;
-                    break;
-                }
-            }
-        }
-        self.unsent = written >= STREAM_RECORDS_PER_TURN;
-        while let Some(size) = self.streams.next_closing() {
-            if !self.has_room(size)? {
-                self.waits_for_room = true;
-                break;
-            }
-            if let Some(closed) = self.streams.next_closed() {
-                self.write_answer(closed.ticket, &closed.answer());
-                written += 1;
-            }
-        }
-        if written > 0 {
-            self.untold = 0;
-        } else if self.untold >= self.replies.capacity() / TELL_EVERY {
-            written += self.tell_head(head);
-        }
-        Ok(written)
-    }
-
-    /// Tells the client how far its requests were read, for it may wait for room.
-    fn tell_head(&mut self, head: u64) -> u32 {
-        let header = StreamHeader {
-            call: 0,
-            head,
-            slot: 0,
-            limit: 0,
-        };
-        let told = self
-            .replies
-            .push_control(Kind::CREDIT, [0; 3], &header.to_words());
-        if told.is_err() {
-            self.waits_for_room = true;
-            return 0;
-        }
-        self.untold = 0;
-        1
-    }
-
-    /// The client has gone.
-    pub(super) fn hang_up(&mut self) {
-        self.streams.hang_up();
     }
 
     /// Takes `waiting` and refuses it.
@@ -335,7 +212,7 @@ impl Channel {
             call: waiting.header.call,
             slot: waiting.header.slot,
             reserved,
-            opens_stream: false,
+            in_parts: false,
             sampled_at: None,
         };
         self.reserved += reserved;
@@ -372,7 +249,7 @@ impl Channel {
             call: header.call,
             slot: header.slot,
             reserved: 0,
-            opens_stream: false,
+            in_parts: false,
             sampled_at: None,
         };
         let not_taken = Answer {
@@ -392,7 +269,8 @@ impl Channel {
     /// Writes the answer to a call that was taken. It is seen once it is [shown](Channel::show). That of
     /// a stream goes behind its items.
     pub(super) fn answer(&mut self, ticket: Ticket, answer: &Answer<'_>) {
-        if ticket.opens_stream && self.streams.close(ticket, answer) {
+        let max_payload = self.sizes.max_payload() as usize;
+        if ticket.in_parts && self.streams.close(ticket, answer, max_payload) {
             self.unsent = true;
             return;
         }

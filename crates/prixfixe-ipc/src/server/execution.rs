@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use super::events::ClientIdentity;
 use super::stream_desk::{StreamDesk, StreamLimits};
+use crate::aligned::AlignedBuffer;
 use crate::outcome::Refusal;
 use crate::record::{Ending, RequestHeader};
 
@@ -24,7 +25,13 @@ pub(super) trait Execution {
     /// A place for a request of `length` bytes; `None` while as many calls run as may.
     fn room(&mut self, length: usize) -> Option<&mut [u8]>;
 
-    /// Starts the call whose request was put into the room just lent.
+    /// Whether another call may run.
+    fn has_place(&self) -> bool;
+
+    /// Takes a long request of `length` octets in place of a room, where there is a place.
+    fn place(&mut self, request: AlignedBuffer, length: usize);
+
+    /// Starts the call whose request was put into the room just lent, or placed.
     fn start(&mut self, call: Start<'_>) -> Started<'_>;
 
     /// The desk of a stream that would be started next. `None` where handlers answer at once, and
@@ -63,8 +70,8 @@ pub(super) struct Ticket {
     pub(super) slot: u16,
     /// Octets of the reply ring that are kept free for the answer.
     pub(super) reserved: u64,
-    /// Items come and go between its request and its reply.
-    pub(super) opens_stream: bool,
+    /// Something goes between its request and its reply: items, or parts of these two.
+    pub(super) in_parts: bool,
     /// When it was taken, if it is one of those whose service is timed.
     pub(super) sampled_at: Option<Instant>,
 }

@@ -1,35 +1,29 @@
 //! The server's loop: look for work, do a bounded part of it, and sleep when there is none.
 
+mod turn;
+
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
-use super::channels::{Channel, STREAM_RECORDS_PER_TURN, Waiting};
+use super::Stopper;
+use super::channels::Channel;
 use super::config::ServerConfig;
 use super::control::Token;
 use super::domains::Domains;
 use super::events::{DropReason, ServerEvent};
-use super::execution::{Execution, Finished, Progress, Start, Started, Ticket};
+use super::execution::{Execution, Finished, Progress};
 use super::links::{Link, LinkState, LinkWake};
 use super::page::ServerPageWriter;
-use super::statistics::Turn;
-use super::stream_desk::StreamDesk;
-use super::unshown::Unshown;
 use super::window::Window;
-use super::{Stopper, execution::Answer};
 use crate::fault_point::{Point, reach};
-use crate::outcome::Refusal;
-use crate::record::{Ending, Opening};
-use crate::ring::Corrupt;
+use crate::record::Ending;
 use crate::spin::{self, Luck};
 use crate::statistics::places::Count;
 use crate::sys::{Events, Listener, Poller, Trigger};
 
-/// Calls of one channel that are served before the next channel has its turn.
-const CALLS_PER_TURN: u32 = 32;
 /// Channels up to which looking at each is cheaper than keeping hints.
 const SWEEP_LIMIT: usize = 64;
 /// Rounds after which every channel is looked at, whatever the hints say.
@@ -180,111 +174,10 @@ impl<E: Execution> Core<E> {
         }
         self.unfinished.clear();
         for (index, channel) in &self.channels {
-            if may_have_turn(full, channel) && channel.looks_ready() {
+            if is_ready(full, self.full, channel) {
                 ready.push(index);
             }
         }
-    }
-
-    /// Serves up to [`CALLS_PER_TURN`] calls of one channel, and moves as much of its streams.
-    fn turn(&mut self, index: usize) -> Result<Done, Corrupt> {
-        let full = self.is_full();
-        let Some(channel) = self.channels.get_mut(index) else {
-            return Ok(Done::default());
-        };
-        if !may_have_turn(full, channel) {
-            return Ok(Done::default());
-        }
-        let Some(link) = self.links.get_mut(channel.link) else {
-            return Ok(Done::default());
-        };
-        let mut wake = match &mut link.state {
-            LinkState::Serving { wake, .. } => wake.as_mut(),
-            LinkState::Greeting { .. } | LinkState::Observing => None,
-        };
-        let mut turn = Turn::default();
-        let mut unshown = Unshown::default();
-        channel.begin_turn();
-        while turn.taken < CALLS_PER_TURN {
-            let Some(waiting) = channel.next()? else {
-                break;
-            };
-            if self.draining_until.is_some() {
-                turn.taken += 1;
-                turn.refused += 1;
-                turn.woken += u32::from(channel.pass_over(&waiting, wake.as_deref_mut()));
-                continue;
-            }
-            let Some(room) = self.execution.room(waiting.payload.length) else {
-                self.full = true;
-                if !channel.has_streams() {
-                    break;
-                }
-                // What its streams wait for may stand behind this request.
-                turn.taken += 1;
-                turn.refused += 1;
-                channel.refuse(index, &waiting, Refusal::Busy);
-                continue;
-            };
-            turn.taken += 1;
-            let sampled_at = self.page.statistics.sample();
-            if let Some(mut ticket) = channel.take(index, &waiting, room) {
-                ticket.sampled_at = sampled_at;
-                let stream = match open_stream(&self.execution, channel, &waiting, &mut ticket) {
-                    Ok(stream) => stream,
-                    Err(refusal) => {
-                        turn.refused += 1;
-                        channel.answer(ticket, &Answer::refusal(refusal));
-                        continue;
-                    }
-                };
-                let started = self.execution.start(Start {
-                    header: &waiting.header,
-                    client: link.identity,
-                    limit: waiting.limit as usize,
-                    ticket,
-                    stream,
-                });
-                match started {
-                    Started::Answered(answer) => {
-                        turn.refused += u32::from(is_refusal(answer.ending));
-                        channel.answer(ticket, &answer);
-                        if let Some(at) = sampled_at {
-                            self.page.statistics.timed(at.elapsed());
-                        }
-                    }
-                    Started::Running => {
-                        turn.started += 1;
-                        channel.running += 1;
-                        continue;
-                    }
-                }
-            }
-            if unshown.is_held_long() {
-                turn.woken += u32::from(channel.show(wake.as_deref_mut()));
-                unshown = Unshown::default();
-            }
-        }
-        let sent = channel.send_streams()?;
-        turn.woken += u32::from(channel.show(wake));
-        let read = channel.stream_records();
-        if turn.taken > 0 || read > 0 {
-            channel.publish_head();
-        }
-        if turn.taken == 0 && read + sent > 0 {
-            let woken = turn.woken > 0;
-            self.page.statistics.streamed(channel.link, woken);
-        }
-        if turn.taken > 0 {
-            self.window.note(&mut link.active_in);
-            self.page.statistics.turn(channel.link, turn);
-        }
-        Ok(Done {
-            records: turn.taken + read + sent,
-            may_have_more: turn.taken == CALLS_PER_TURN
-                || read >= STREAM_RECORDS_PER_TURN
-                || sent >= STREAM_RECORDS_PER_TURN,
-        })
     }
 
     /// Answers calls that ran and are over, and sends what streams have left.
@@ -317,7 +210,7 @@ impl<E: Execution> Core<E> {
                 }
                 Progress::Moved(_) => None,
             };
-            if ticket.opens_stream {
+            if ticket.in_parts {
                 channel.look_at_streams();
                 if let Err(corrupt) = channel.send_streams() {
                     self.doomed.push((link, DropReason::Corrupt(corrupt)));
@@ -391,8 +284,11 @@ impl<E: Execution> Core<E> {
     /// Whether anything at all is to be done, whatever the hints say.
     pub(super) fn has_work(&self) -> bool {
         let full = self.is_full();
-        let ready = |channel: &Channel| may_have_turn(full, channel) && channel.looks_ready();
-        self.execution.looks_ready() || self.channels.iter().any(|(_, channel)| ready(channel))
+        self.execution.looks_ready()
+            || self
+                .channels
+                .iter()
+                .any(|(_, channel)| is_ready(full, self.full, channel))
     }
 
     /// Whether calls that wait have to wait on: as many run as may, and they will have their turn.
@@ -435,39 +331,15 @@ impl<E: Execution> Core<E> {
     }
 }
 
-/// What was done in a turn.
-#[derive(Clone, Copy, Default)]
-struct Done {
-    /// Calls that were taken, and records of streams that were read or written.
-    records: u32,
-    /// The turn was over before everything was done.
-    may_have_more: bool,
-}
-
 /// Whether the requests of `channel` can be looked at while as many calls run as may.
 fn may_have_turn(full: bool, channel: &Channel) -> bool {
     !full || channel.has_streams()
 }
 
-/// Makes the desk of the stream that a call asks for, if it does.
-fn open_stream<E: Execution>(
-    execution: &E,
-    channel: &mut Channel,
-    waiting: &Waiting,
-    ticket: &mut Ticket,
-) -> Result<Option<Arc<StreamDesk>>, Refusal> {
-    if !matches!(waiting.opening, Opening::Stream { .. }) {
-        return Ok(None);
-    }
-    if !channel.may_open_stream() {
-        return Err(Refusal::Busy);
-    }
-    let desk = execution
-        .stream_desk(channel.limits())
-        .ok_or(Refusal::NoStreams)?;
-    ticket.opens_stream = true;
-    channel.open_stream(*ticket, waiting, Arc::clone(&desk));
-    Ok(Some(desk))
+/// Whether there may be something to do for it. With `waits` its requests have to wait, and with `full` no
+/// call can be started.
+fn is_ready(waits: bool, full: bool, channel: &Channel) -> bool {
+    may_have_turn(waits, channel) && channel.looks_ready() || !full && channel.has_gathered()
 }
 
 const fn is_refusal(ending: Ending) -> bool {

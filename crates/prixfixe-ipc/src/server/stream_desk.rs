@@ -198,11 +198,6 @@ impl StreamDesk {
         let first = state.outgoing.items.first();
         first.map(|part| item_cost(part.bytes.len()))
     }
-
-    /// Whether the handler has left something that was not sent yet.
-    pub(super) fn has_outgoing(&self) -> bool {
-        !self.state().outgoing.items.is_empty()
-    }
 }
 
 /// The handler's side.

@@ -7,10 +7,9 @@
 //! ```
 //! The reply is the last that is sent of a stream, so its client needs no other sign of its end.
 
-use std::sync::Arc;
-
 use super::execution::{Answer, Ticket};
-use super::stream_desk::StreamDesk;
+use super::long_message::{Gathered, LongMessage};
+use super::stream_body::StreamBody;
 use crate::layout::{ChannelSizes, STREAM_RESERVE};
 use crate::record::{Ending, GIVEN_UP, ItemFlags, Payload, StreamHeader, item_cost};
 use crate::ring::{Consumer, Corrupt, Kind, Producer, Record};
@@ -29,7 +28,7 @@ struct Stream {
     priority: u8,
     /// When it last had its turn: the one that waits longest is next.
     served: u64,
-    desk: Arc<StreamDesk>,
+    body: StreamBody,
     /// What the client may send, and has sent, since the beginning, in what items cost.
     granted: u64,
     received: u64,
@@ -98,20 +97,19 @@ impl Streams {
         self.open.is_empty()
     }
 
-    /// A call was taken that opens a stream, and for whose items its client gives `credit`.
-    pub(super) fn open(
-        &mut self,
-        ticket: Ticket,
-        priority: u8,
-        credit: u64,
-        desk: Arc<StreamDesk>,
-    ) {
+    /// A call was taken that opens a stream or is long, and for whose items its client gives `credit`.
+    pub(super) fn open(&mut self, ticket: Ticket, priority: u8, credit: u64, body: StreamBody) {
+        // A long message has all its credit from the beginning.
+        let granted = match &body {
+            StreamBody::Items(_) => 0,
+            StreamBody::Long(long) => long.credit(),
+        };
         self.open.push(Stream {
             ticket,
             priority,
             served: self.turns,
-            desk,
-            granted: 0,
+            body,
+            granted,
             received: 0,
             ended: false,
             stopped: false,
@@ -123,22 +121,60 @@ impl Streams {
 
     /// The handler of `ticket` has answered. True when what it left before must go first, or the answer
     /// has to wait for room.
-    pub(super) fn close(&mut self, ticket: Ticket, answer: &Answer<'_>) -> bool {
+    pub(super) fn close(
+        &mut self,
+        ticket: Ticket,
+        answer: &Answer<'_>,
+        max_payload: usize,
+    ) -> bool {
         let Some(index) = self.position(ticket.call) else {
             return false;
         };
         let stream = &mut self.open[index];
-        let at_once = answer.payload.is_empty() && !stream.desk.has_outgoing();
+        let at_once = answer.payload.is_empty() && stream.body.next_cost().is_none();
         if answer.ending != Ending::Completed || at_once {
             self.open.swap_remove(index);
             return false;
         }
+        let mut payload = answer.payload.to_vec();
+        if let StreamBody::Long(long) = &mut stream.body
+            && payload.len() > max_payload
+        {
+            long.set_reply(std::mem::take(&mut payload));
+        }
         stream.closing = Some(Closing {
             ending: answer.ending,
             message_type: answer.message_type,
-            payload: answer.payload.to_vec(),
+            payload,
         });
         true
+    }
+
+    /// The next long request that is whole and was not executed yet, with its ticket.
+    pub(super) fn next_gathered(&mut self) -> Option<(Ticket, Gathered)> {
+        self.open
+            .iter_mut()
+            .find_map(|stream| match &mut stream.body {
+                StreamBody::Long(long) => Some((stream.ticket, long.gathered()?)),
+                StreamBody::Items(_) => None,
+            })
+    }
+
+    /// Whether there is one.
+    pub(super) fn has_gathered(&self) -> bool {
+        self.long_messages().any(LongMessage::is_gathered)
+    }
+
+    /// Octets of long requests that are kept until they are executed.
+    pub(super) fn held(&self) -> usize {
+        self.long_messages().map(LongMessage::held).sum()
+    }
+
+    fn long_messages(&self) -> impl Iterator<Item = &LongMessage> {
+        self.open.iter().filter_map(|stream| match &stream.body {
+            StreamBody::Long(long) => Some(long),
+            StreamBody::Items(_) => None,
+        })
     }
 
     /// Takes a record of a stream, which `next_call` has not opened yet.
@@ -162,7 +198,7 @@ impl Streams {
             match record.frame.kind {
                 Kind::ITEM => stream.receive(requests, record, flags, payload)?,
                 Kind::CREDIT => stream.allowed = stream.allowed.max(header.limit),
-                _ => stream.desk.stop(header.limit == GIVEN_UP),
+                _ => stream.stop(header.limit == GIVEN_UP),
             }
         }
         Ok(header)
@@ -175,7 +211,9 @@ impl Streams {
             if stream.ended || stream.stopped {
                 continue;
             }
-            let fetched = stream.desk.fetched();
+            let Some(fetched) = stream.body.fetched() else {
+                continue;
+            };
             let limit = fetched.cost + self.window;
             let (kind, limit) = if fetched.unwanted || stream.closing.is_some() {
                 (Kind::STOP, 0)
@@ -230,7 +268,7 @@ impl Streams {
         };
         let mut result = Ok(Sent::NoRoom);
         let mut cost = 0;
-        stream.desk.send_first(|part, ends_item| {
+        stream.body.send_next(|part, ends_item| {
             match has_room(replies, ChannelSizes::item_size(part.len())) {
                 Ok(true) => {}
                 Ok(false) => return false,
@@ -280,7 +318,7 @@ impl Streams {
     /// The client has gone.
     pub(super) fn hang_up(&mut self) {
         for stream in self.open.drain(..) {
-            stream.desk.hang_up();
+            stream.body.hang_up();
         }
     }
 
@@ -315,23 +353,32 @@ impl Stream {
         }
         self.received += cost;
         self.ended = flags.ends_stream;
-        self.desk
-            .bring(payload.length, flags.ends_item, flags.ends_stream, |room| {
-                requests.copy_out(record, payload.offset, room);
+        self.body.bring(payload.length, flags, |room| {
+            requests.copy_out(record, payload.offset, room);
+        })
+    }
+
+    fn stop(&mut self, given_up: bool) {
+        if self.body.stop(given_up) {
+            self.ended = true;
+            self.closing = Some(Closing {
+                ending: Ending::TakenBack,
+                message_type: 0,
+                payload: Vec::new(),
             });
-        Ok(())
+        }
     }
 
     /// The answer, if it is there and nothing else is left to go.
     fn all_sent(&self) -> Option<&Closing> {
         let closing = self.closing.as_ref()?;
-        (!self.desk.has_outgoing()).then_some(closing)
+        self.body.next_cost().is_none().then_some(closing)
     }
 
     /// Whether there is an item for which the client has given leave.
     fn has_sendable(&self) -> bool {
-        self.desk
-            .first_cost()
+        self.body
+            .next_cost()
             .is_some_and(|cost| cost <= self.allowed.saturating_sub(self.sent))
     }
 }

@@ -15,7 +15,10 @@ pub(in crate::server) struct Immediate<H> {
     handler: H,
     request: AlignedBuffer,
     length: usize,
+    /// In place of `request`, for one call.
+    long: Option<AlignedBuffer>,
     reply: Vec<u8>,
+    max_payload: usize,
 }
 
 impl<H> Immediate<H> {
@@ -25,7 +28,9 @@ impl<H> Immediate<H> {
             handler,
             request: AlignedBuffer::with_capacity(max_payload as usize),
             length: 0,
+            long: None,
             reply: Vec::with_capacity(max_payload as usize),
+            max_payload: max_payload as usize,
         }
     }
 }
@@ -36,10 +41,25 @@ impl<H: Handler> Execution for Immediate<H> {
         Some(self.request.room(length))
     }
 
+    fn has_place(&self) -> bool {
+        true
+    }
+
+    fn place(&mut self, request: AlignedBuffer, length: usize) {
+        self.length = length;
+        self.long = Some(request);
+    }
+
     fn start(&mut self, call: Start<'_>) -> Started<'_> {
         self.reply.clear();
+        if self.reply.capacity() > self.max_payload {
+            // The last reply was a long one. Its memory is not for keeping.
+            self.reply = Vec::with_capacity(self.max_payload);
+        }
+        let long = self.long.take();
+        let buffer = long.as_ref().unwrap_or(&self.request);
         let request = Request {
-            payload: self.request.payload(self.length),
+            payload: buffer.payload(self.length),
             header: call.header,
             client: call.client,
         };

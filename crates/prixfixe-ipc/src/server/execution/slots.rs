@@ -25,6 +25,8 @@ pub(in crate::server) struct Slots<H: AsyncHandler> {
     taken: bool,
     /// Octets of the request that is being copied into the last free slot.
     length: usize,
+    /// In place of that slot's buffer, for one call.
+    long: Option<AlignedBuffer>,
     last_call: u64,
     max_payload: usize,
 }
@@ -69,6 +71,7 @@ impl<H: AsyncHandler> Slots<H> {
             woken,
             taken: false,
             length: 0,
+            long: None,
             last_call: 0,
             max_payload,
         }
@@ -81,9 +84,10 @@ impl<H: AsyncHandler> Slots<H> {
         let dropped = catch_unwind(AssertUnwindSafe(|| slot.future.set(None)));
         slot.stream = None;
         let returned = slot.desk.collect();
-        // A handler that keeps a buffer for good costs a new one.
+        // A handler that keeps a buffer for good costs a new one, and so does a long request.
         slot.request = returned
             .request
+            .filter(|buffer| buffer.capacity() <= self.max_payload)
             .unwrap_or_else(|| AlignedBuffer::with_capacity(self.max_payload));
         let (ending, message_type) = match (ran, dropped, returned.reply) {
             (None, _, reply) | (_, Err(_), reply) => {
@@ -170,6 +174,15 @@ impl<H: AsyncHandler> Execution for Slots<H> {
         Some(slot.request.room(length))
     }
 
+    fn has_place(&self) -> bool {
+        !self.free.is_empty()
+    }
+
+    fn place(&mut self, request: AlignedBuffer, length: usize) {
+        self.length = length;
+        self.long = Some(request);
+    }
+
     fn start(&mut self, call: Start<'_>) -> Started<'_> {
         let Some(index) = self.free.pop() else {
             // Never: there was room just now.
@@ -182,8 +195,15 @@ impl<H: AsyncHandler> Execution for Slots<H> {
         self.last_call += 1;
         let slot = &mut self.places[index];
         slot.reply.clear();
+        if slot.reply.capacity() > self.max_payload {
+            // The last reply was a long one. Its memory is not for keeping.
+            slot.reply = Vec::with_capacity(self.max_payload);
+        }
         let buffers = Buffers {
-            request: std::mem::take(&mut slot.request),
+            request: self
+                .long
+                .take()
+                .unwrap_or_else(|| std::mem::take(&mut slot.request)),
             length: self.length,
             reply: std::mem::take(&mut slot.reply),
         };
@@ -233,7 +253,7 @@ impl<H: AsyncHandler> Execution for Slots<H> {
                     }
                 }
                 Poll::Pending => {
-                    if let Some(ticket) = slot.ticket.filter(|ticket| ticket.opens_stream) {
+                    if let Some(ticket) = slot.ticket.filter(|ticket| ticket.in_parts) {
                         return Some(Progress::Moved(ticket));
                     }
                 }

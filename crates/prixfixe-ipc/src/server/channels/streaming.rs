@@ -1,0 +1,205 @@
+//! What a channel does for its streams and long messages.
+
+use std::sync::Arc;
+
+use super::{Channel, STREAM_RECORDS_PER_TURN, Waiting, has_room_beside};
+use crate::outcome::Refusal;
+use crate::record::{Opening, RequestHeader, StreamHeader};
+use crate::ring::{Corrupt, Kind, Record};
+use crate::server::execution::Ticket;
+use crate::server::long_message::{Gathered, LongMessage};
+use crate::server::stream_body::StreamBody;
+use crate::server::stream_desk::{StreamDesk, StreamLimits};
+use crate::server::streams::Sent;
+
+/// Streams leave half the ring to calls, so that no reply stands behind more than that of them.
+const STREAM_SHARE: u64 = 2;
+/// Of the ring: a client is told that so much of its streams was read, at the latest.
+const TELL_EVERY: u64 = 8;
+
+impl Channel {
+    /// Gives a record to the stream that it belongs to.
+    pub(super) fn receive(&mut self, record: &Record) -> Result<(), Corrupt> {
+        let max_part = self.limits.max_part;
+        let header = self
+            .streams
+            .receive(&self.requests, record, self.next_call, max_part)?;
+        self.replies
+            .note_head(header.head)
+            .map_err(|_| Corrupt::Head)?;
+        self.requests.advance(record);
+        self.stream_records += 1;
+        self.untold += u64::from(record.frame.length);
+        self.unsent = true;
+        Ok(())
+    }
+
+    /// A call was taken that opens a stream.
+    pub(in crate::server) fn open_stream(
+        &mut self,
+        ticket: Ticket,
+        waiting: &Waiting,
+        desk: Arc<StreamDesk>,
+    ) {
+        if let Opening::Stream { credit } = waiting.opening {
+            let body = StreamBody::Items(desk);
+            self.streams
+                .open(ticket, waiting.header.priority, credit, body);
+            self.unsent = true;
+        }
+    }
+
+    /// A call was taken whose request, unless it stands in its record, or whose reply is long.
+    ///
+    /// # Errors
+    /// When it is longer than may be, or too much is being gathered already.
+    pub(in crate::server) fn open_long(
+        &mut self,
+        ticket: Ticket,
+        waiting: &Waiting,
+    ) -> Result<(), Refusal> {
+        let Opening::Long { total, credit } = waiting.opening else {
+            return Ok(());
+        };
+        let StreamLimits {
+            max_part, max_item, ..
+        } = self.limits;
+        let total = total as usize;
+        if total > max_item {
+            return Err(Refusal::TooLarge);
+        }
+        if !self.may_open_stream() || self.streams.held() + total > max_item {
+            return Err(Refusal::Busy);
+        }
+        let long = LongMessage::new(waiting.header, total, max_part).map_err(|_| Refusal::Busy)?;
+        self.streams.open(
+            ticket,
+            waiting.header.priority,
+            credit.into(),
+            StreamBody::Long(long),
+        );
+        Ok(())
+    }
+
+    /// A long request that is whole and is to be executed.
+    pub(in crate::server) fn next_gathered(&mut self) -> Option<(Ticket, Gathered)> {
+        self.streams.next_gathered()
+    }
+
+    /// Whether there is one.
+    pub(in crate::server) fn has_gathered(&self) -> bool {
+        self.streams.has_gathered()
+    }
+
+    /// What the reply to a long call may have, in bytes.
+    pub(in crate::server) fn long_limit(&self, header: &RequestHeader) -> usize {
+        (header.reply_limit as usize).min(self.limits.max_item)
+    }
+
+    /// The handler of a stream went on: there may be something to send.
+    pub(in crate::server) fn look_at_streams(&mut self) {
+        self.unsent = true;
+    }
+
+    /// Sends what streams have to send, of which there is little at a time. Returns how many records
+    /// that were.
+    pub(in crate::server) fn send_streams(&mut self) -> Result<u32, Corrupt> {
+        if !self.unsent && !self.waits_for_room {
+            return Ok(0);
+        }
+        self.unsent = false;
+        self.waits_for_room = false;
+        self.replies.refresh_head().map_err(|_| Corrupt::Head)?;
+        let head = self.requests.head();
+        let mut written = 0;
+        match self.streams.grant(&mut self.replies, head) {
+            Sent::One => written += 1,
+            Sent::Nothing => {}
+            Sent::NoRoom => self.waits_for_room = true,
+        }
+        while written < STREAM_RECORDS_PER_TURN {
+            let (reserved, largest) = (
+                self.reserved + self.streams.reserve(),
+                self.largest_reserved,
+            );
+            let sent = self
+                .streams
+                .send(&mut self.replies, head, |replies, size| {
+                    has_room_beside(replies, reserved, largest, size, STREAM_SHARE)
+                })?;
+            match sent {
+                Sent::One => written += 1,
+                Sent::Nothing => break,
+                Sent::NoRoom => {
+                    self.waits_for_room = true;
+                    break;
+                }
+            }
+        }
+        self.unsent = written >= STREAM_RECORDS_PER_TURN;
+        while let Some(size) = self.streams.next_closing() {
+            if !self.has_room(size)? {
+                self.waits_for_room = true;
+                break;
+            }
+            if let Some(closed) = self.streams.next_closed() {
+                self.write_answer(closed.ticket, &closed.answer());
+                written += 1;
+            }
+        }
+        if written > 0 {
+            self.untold = 0;
+        } else if self.untold >= self.replies.capacity() / TELL_EVERY {
+            written += self.tell_head(head);
+        }
+        Ok(written)
+    }
+
+    /// Tells the client how far its requests were read, for it may wait for room.
+    fn tell_head(&mut self, head: u64) -> u32 {
+        let header = StreamHeader {
+            call: 0,
+            head,
+            slot: 0,
+            limit: 0,
+        };
+        let told = self
+            .replies
+            .push_control(Kind::CREDIT, [0; 3], &header.to_words());
+        if told.is_err() {
+            self.waits_for_room = true;
+            return 0;
+        }
+        self.untold = 0;
+        1
+    }
+
+    /// The client has gone.
+    pub(in crate::server) fn hang_up(&mut self) {
+        self.streams.hang_up();
+    }
+
+    /// Whether calls that were taken need what comes behind others.
+    pub(in crate::server) fn has_streams(&self) -> bool {
+        !self.streams.is_empty()
+    }
+
+    /// How many more streams it may open.
+    pub(in crate::server) fn may_open_stream(&self) -> bool {
+        self.streams.len() < self.sizes.max_streams()
+    }
+
+    pub(in crate::server) fn limits(&self) -> StreamLimits {
+        self.limits
+    }
+
+    /// A turn begins: so many records of streams may be read in it as may be in one.
+    pub(in crate::server) fn begin_turn(&mut self) {
+        self.stream_records = 0;
+    }
+
+    /// Records of streams that were read in this turn.
+    pub(in crate::server) fn stream_records(&self) -> u32 {
+        self.stream_records
+    }
+}

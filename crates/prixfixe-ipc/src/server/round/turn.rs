@@ -1,0 +1,224 @@
+//! The turn of one channel: a bounded part of what its client asks for.
+
+use std::sync::Arc;
+
+use super::{Core, is_refusal, may_have_turn};
+use crate::outcome::Refusal;
+use crate::record::Opening;
+use crate::ring::Corrupt;
+use crate::server::channels::{Channel, STREAM_RECORDS_PER_TURN, Waiting};
+use crate::server::events::ClientIdentity;
+use crate::server::execution::{Answer, Execution, Start, Started, Ticket};
+use crate::server::links::LinkState;
+use crate::server::statistics::Turn;
+use crate::server::stream_desk::StreamDesk;
+use crate::server::unshown::Unshown;
+
+/// Calls of one channel that are served before the next channel has its turn.
+const CALLS_PER_TURN: u32 = 32;
+
+/// What was done in a turn.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Done {
+    /// Calls that were taken, and records of streams that were read or written.
+    pub(super) records: u32,
+    /// The turn was over before everything was done.
+    pub(super) may_have_more: bool,
+}
+
+impl<E: Execution> Core<E> {
+    /// Serves up to [`CALLS_PER_TURN`] calls of one channel, and moves as much of its streams.
+    pub(super) fn turn(&mut self, index: usize) -> Result<Done, Corrupt> {
+        let full = self.is_full();
+        let Some(channel) = self.channels.get_mut(index) else {
+            return Ok(Done::default());
+        };
+        if !may_have_turn(full, channel) {
+            return Ok(Done::default());
+        }
+        let Some(link) = self.links.get_mut(channel.link) else {
+            return Ok(Done::default());
+        };
+        let mut wake = match &mut link.state {
+            LinkState::Serving { wake, .. } => wake.as_mut(),
+            LinkState::Greeting { .. } | LinkState::Observing => None,
+        };
+        let mut turn = Turn::default();
+        let mut unshown = Unshown::default();
+        channel.begin_turn();
+        while turn.taken < CALLS_PER_TURN {
+            if channel.has_gathered() && !self.full {
+                let link = link.identity;
+                self.full = !start_gathered(&mut self.execution, channel, link, &mut turn);
+                continue;
+            }
+            let waiting = match channel.next()? {
+                Some(waiting) => waiting,
+                // What was read just now may have made a long request whole.
+                None if channel.has_gathered() && !self.full => continue,
+                None => break,
+            };
+            if self.draining_until.is_some() {
+                turn.taken += 1;
+                turn.refused += 1;
+                turn.woken += u32::from(channel.pass_over(&waiting, wake.as_deref_mut()));
+                continue;
+            }
+            if waiting.is_gathered_first() {
+                take_long(channel, index, &waiting, &mut turn);
+                continue;
+            }
+            let Some(room) = self.execution.room(waiting.payload.length) else {
+                self.full = true;
+                if !channel.has_streams() {
+                    break;
+                }
+                // What its streams wait for may stand behind this request.
+                turn.taken += 1;
+                turn.refused += 1;
+                channel.refuse(index, &waiting, Refusal::Busy);
+                continue;
+            };
+            turn.taken += 1;
+            let sampled_at = self.page.statistics.sample();
+            if let Some(mut ticket) = channel.take(index, &waiting, room) {
+                ticket.sampled_at = sampled_at;
+                let stream = match open_stream(&self.execution, channel, &waiting, &mut ticket) {
+                    Ok(stream) => stream,
+                    Err(refusal) => {
+                        turn.refused += 1;
+                        channel.answer(ticket, &Answer::refusal(refusal));
+                        continue;
+                    }
+                };
+                let started = self.execution.start(Start {
+                    header: &waiting.header,
+                    client: link.identity,
+                    limit: waiting.limit,
+                    ticket,
+                    stream,
+                });
+                match started {
+                    Started::Answered(answer) => {
+                        turn.refused += u32::from(is_refusal(answer.ending));
+                        channel.answer(ticket, &answer);
+                        if let Some(at) = sampled_at {
+                            self.page.statistics.timed(at.elapsed());
+                        }
+                    }
+                    Started::Running => {
+                        turn.started += 1;
+                        channel.running += 1;
+                        continue;
+                    }
+                }
+            }
+            if unshown.is_held_long() {
+                turn.woken += u32::from(channel.show(wake.as_deref_mut()));
+                unshown = Unshown::default();
+            }
+        }
+        let sent = channel.send_streams()?;
+        turn.woken += u32::from(channel.show(wake));
+        let read = channel.stream_records();
+        channel.publish_head();
+        if turn.taken > 0 {
+            self.window.note(&mut link.active_in);
+            self.page.statistics.turn(channel.link, turn);
+        } else if read + sent > 0 {
+            let woken = turn.woken > 0;
+            self.page.statistics.streamed(channel.link, woken);
+        }
+        Ok(Done::of(turn.taken, read, sent))
+    }
+}
+
+impl Done {
+    /// Calls that were taken, and records of streams that were read and sent.
+    const fn of(taken: u32, read: u32, sent: u32) -> Self {
+        Self {
+            records: taken + read + sent,
+            may_have_more: taken == CALLS_PER_TURN
+                || read >= STREAM_RECORDS_PER_TURN
+                || sent >= STREAM_RECORDS_PER_TURN,
+        }
+    }
+}
+
+/// Takes a call whose request follows in parts.
+fn take_long(channel: &mut Channel, index: usize, waiting: &Waiting, turn: &mut Turn) {
+    let Some(mut ticket) = channel.take(index, waiting, &mut []) else {
+        turn.taken += 1;
+        return;
+    };
+    ticket.in_parts = true;
+    if let Err(refusal) = channel.open_long(ticket, waiting) {
+        turn.taken += 1;
+        turn.refused += 1;
+        channel.answer(ticket, &Answer::refusal(refusal));
+    }
+}
+
+/// Starts a call whose request is whole now. False while as many calls run as may.
+fn start_gathered<E: Execution>(
+    execution: &mut E,
+    channel: &mut Channel,
+    client: ClientIdentity,
+    turn: &mut Turn,
+) -> bool {
+    if !execution.has_place() {
+        return false;
+    }
+    let Some((ticket, gathered)) = channel.next_gathered() else {
+        return true;
+    };
+    execution.place(gathered.request, gathered.length);
+    turn.taken += 1;
+    let started = execution.start(Start {
+        header: &gathered.header,
+        client,
+        limit: channel.long_limit(&gathered.header),
+        ticket,
+        stream: None,
+    });
+    match started {
+        Started::Answered(answer) => {
+            turn.refused += u32::from(is_refusal(answer.ending));
+            channel.answer(ticket, &answer);
+        }
+        Started::Running => {
+            turn.started += 1;
+            channel.running += 1;
+        }
+    }
+    true
+}
+
+/// Opens the stream that a call asks for, if it does, and what a long reply needs. Returns the desk of
+/// the stream.
+fn open_stream<E: Execution>(
+    execution: &E,
+    channel: &mut Channel,
+    waiting: &Waiting,
+    ticket: &mut Ticket,
+) -> Result<Option<Arc<StreamDesk>>, Refusal> {
+    match waiting.opening {
+        Opening::Unary => return Ok(None),
+        // Only its reply is long.
+        Opening::Long { .. } => {
+            ticket.in_parts = true;
+            channel.open_long(*ticket, waiting)?;
+            return Ok(None);
+        }
+        Opening::Stream { .. } => {}
+    }
+    if !channel.may_open_stream() {
+        return Err(Refusal::Busy);
+    }
+    let desk = execution
+        .stream_desk(channel.limits())
+        .ok_or(Refusal::NoStreams)?;
+    ticket.in_parts = true;
+    channel.open_stream(*ticket, waiting, Arc::clone(&desk));
+    Ok(Some(desk))
+}
