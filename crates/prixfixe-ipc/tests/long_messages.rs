@@ -133,7 +133,7 @@ fn tasks_exchange_long_messages_beside_short_ones() {
         }
         let all = async {
             while let Some(ended) = tasks.join_next().await {
-                ended.unwrap()
+                ended.unwrap();
             }
         };
         tokio::time::timeout(WATCHDOG, all)
