@@ -95,6 +95,16 @@ fn a_ping_tells_whether_a_server_works() {
 }
 
 #[test]
+fn an_echo_server_that_systemd_did_not_start_says_so() {
+    let started = ipc(&["echo", "--systemd"]);
+    assert_eq!(started.status.code(), Some(1));
+    assert!(text(&started.stderr).contains("passed no such socket"));
+    assert_eq!(ipc(&["echo"]).status.code(), Some(2));
+    let both = ipc(&["echo", "/tmp/x", "--systemd", "x"]);
+    assert_eq!(both.status.code(), Some(2));
+}
+
+#[test]
 fn top_sees_the_calls_of_a_client() {
     let echo = Echo::start(&[]);
     let mut client = Client::connect(&Address::path(&echo.socket).unwrap()).unwrap();

@@ -127,5 +127,5 @@ pub use {
     },
     statistics::{ClientKind, ClientRow, ServerStatistics, ServiceTimes, Snapshot, Statistics},
     stream::StreamError,
-    sys::{BadListener, BindFailure, ConnectFailure},
+    sys::{BadListener, BindFailure, ConnectFailure, PassedSocket},
 };

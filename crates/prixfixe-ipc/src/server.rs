@@ -104,6 +104,44 @@ impl Server {
         Self::with_listener(Listener::from_fd(listener)?, config)
     }
 
+    /// Listens on a socket that systemd passed to this process, chosen by its place (`0`) or its name
+    /// (`"calls"`), as sd_listen_fds(3) describes. It can be taken once, and children do not get it.
+    ///
+    /// Clients that connect while no server runs wait for the next one: a server that drains leaves
+    /// them to its successor, so a restart refuses nobody.
+    ///
+    /// ```ini
+    /// # /etc/systemd/system/calls.socket
+    /// [Socket]
+    /// ListenSequentialPacket=/run/calls.sock
+    /// SocketMode=0660
+    /// FileDescriptorName=calls
+    ///
+    /// [Install]
+    /// WantedBy=sockets.target
+    /// ```
+    ///
+    /// ```no_run
+    /// use prixfixe_ipc::{Reply, Request, Server, ServerConfig};
+    ///
+    /// let server = Server::from_systemd("calls", ServerConfig::default())?;
+    /// server.serve(|request: Request<'_>, reply: &mut Reply<'_>| reply.write(request.payload()))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// Who may connect is for the unit to say, and for [`ServerConfig::admitted`];
+    /// [`ServerConfig::access`] is not looked at. systemd listens as root, or as the user whose
+    /// instance it is, which clients trust by default.
+    ///
+    /// # Errors
+    /// When no such socket was passed, or it is of another kind.
+    pub fn from_systemd<'n>(
+        socket: impl Into<sys::PassedSocket<'n>>,
+        config: ServerConfig,
+    ) -> Result<Self, BindError> {
+        Self::with_listener(Listener::passed(socket.into())?, config)
+    }
+
     fn with_listener(listener: Listener, config: ServerConfig) -> Result<Self, BindError> {
         let shared = StopFlag {
             stopping: AtomicBool::new(false),

@@ -10,7 +10,7 @@
 //! | `Doorbell` | wakes a poller; rings made while nobody looks are not lost; ringing never blocks |
 //! | `WakeSender`, `WakeReceiver` | the same from the server to one asynchronous client; whatever the client does to its end, sending never blocks |
 //! | `Socket` | a connected control socket that keeps message bounds, passes descriptors, tells who the peer is and when it is gone; no call blocks unless it says so |
-//! | `Listener` | takes sockets at an [`Address`](crate::Address); replaces what a dead server left there, never a live one |
+//! | `Listener` | takes sockets at an [`Address`](crate::Address); replaces what a dead server left there, never a live one, and takes over what a service manager passed |
 //! | `Poller` | waits for many of these at once, with the token each was added under |
 //! | `ForkGuard` | tells whether this process is still the one that made it, for the cost of a load |
 
@@ -25,4 +25,4 @@ pub(crate) use linux::{
     yield_now,
 };
 #[cfg(target_os = "linux")]
-pub use linux::{BadListener, BindFailure, ConnectFailure};
+pub use linux::{BadListener, BindFailure, ConnectFailure, PassedSocket};

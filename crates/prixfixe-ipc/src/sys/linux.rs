@@ -16,7 +16,7 @@ pub(crate) use doorbell::{BadDescriptor, Doorbell};
 pub(crate) use fork_guard::ForkGuard;
 pub(crate) use futex::{WaitResult, wait_on, wake};
 pub(crate) use listener::{AcceptFailure, Listener};
-pub use listener::{BadListener, BindFailure};
+pub use listener::{BadListener, BindFailure, PassedSocket};
 pub(crate) use mapping::{BadSegment, Mapping, Sharing};
 pub(crate) use poller::{Events, Poller, Trigger};
 pub(crate) use processors::{processors, yield_now};

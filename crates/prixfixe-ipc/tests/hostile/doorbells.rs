@@ -8,7 +8,7 @@ use prixfixe_ipc::raw_peer::{self, RawChannel, RawPeer};
 use rustix::fs::{Mode, OFlags};
 
 use super::server_process::PER_CLIENT;
-use super::stage::{Stage, small};
+use super::stage::{PATIENCE, Stage, small};
 
 pub(crate) const OWN_DOMAIN: &[(&str, &str)] = &[(PER_CLIENT, "1")];
 /// How often the bystanders have to show that they are served while it goes on.
@@ -70,6 +70,35 @@ fn a_storm_of_messages_stops_nobody_and_ends_with_who_makes_it() {
         let _ = peer.socket.send(&raw_peer::ring(), &[]);
     });
     assert_eq!(stage.next_gone(), "Storm");
+    stage.finish();
+}
+
+#[test]
+fn a_storm_of_pings_ends_with_who_makes_it() {
+    let mut stage = Stage::new("pings");
+    let peer = stage.peer();
+    let mut answered = 0;
+    while peer.socket.send(&raw_peer::ping(answered), &[]).is_ok()
+        && matches!(peer.socket.receive(PATIENCE), Ok(Some(_)))
+    {
+        answered += 1;
+        assert!(answered < 1_000_000, "the server goes on answering");
+    }
+    assert_eq!(stage.next_gone(), "Storm");
+    assert!(answered >= 64, "{answered} are no storm");
+    stage.bystanders_are_served();
+    stage.finish();
+}
+
+#[test]
+fn who_pings_and_does_not_listen_is_dropped() {
+    let stage = Stage::new("deaf");
+    let peer = stage.peer();
+    for number in 0..64 {
+        // The end of what it can do comes before.
+        let _ = peer.socket.send(&raw_peer::ping(number), &[]);
+    }
+    assert_eq!(stage.next_gone(), "Unread");
     stage.finish();
 }
 

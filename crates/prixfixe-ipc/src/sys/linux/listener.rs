@@ -2,6 +2,7 @@
 
 mod bind;
 mod failure;
+mod passed;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use bind::BoundPath;
 
 pub(crate) use failure::AcceptFailure;
 pub use failure::{BadListener, BindFailure};
+pub use passed::PassedSocket;
 
 /// A listening socket. One made at a path takes the path away when it is dropped, unless another
 /// server has taken it over.
@@ -57,17 +59,7 @@ impl Listener {
     /// Takes a listener that this process inherited, from a service manager or its predecessor. Its
     /// path stays when it is dropped.
     pub(crate) fn from_fd(socket: OwnedFd) -> Result<Self, BadListener> {
-        match sockopt::socket_domain(&socket) {
-            Ok(AddressFamily::UNIX) => {}
-            Ok(_) | Err(Errno::NOTSOCK) => return Err(BadListener::NotUnix),
-            Err(errno) => return Err(errno.into()),
-        }
-        if sockopt::socket_type(&socket)? != SocketType::SEQPACKET {
-            return Err(BadListener::NotSeqpacket);
-        }
-        if !sockopt::socket_acceptconn(&socket)? {
-            return Err(BadListener::NotListening);
-        }
+        look_at(socket.as_fd())?;
         let flags = rustix::fs::fcntl_getfl(&socket)?;
         rustix::fs::fcntl_setfl(&socket, flags | OFlags::NONBLOCK)?;
         rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
@@ -78,6 +70,11 @@ impl Listener {
             socket,
             inherited: true,
         })
+    }
+
+    /// Takes one that a service manager passed. Each can be taken once.
+    pub(crate) fn passed(which: PassedSocket<'_>) -> Result<Self, BadListener> {
+        Self::from_fd(passed::take(which)?)
     }
 
     /// Whether this process inherited it, so that who waits there may be another's to take.
@@ -102,6 +99,22 @@ impl Listener {
             Err(errno) => Err(AcceptFailure::Other(io::Error::from(errno))),
         }
     }
+}
+
+/// Whether clients can come in there.
+fn look_at(socket: BorrowedFd<'_>) -> Result<(), BadListener> {
+    match sockopt::socket_domain(socket) {
+        Ok(AddressFamily::UNIX) => {}
+        Ok(_) | Err(Errno::NOTSOCK) => return Err(BadListener::NotUnix),
+        Err(errno) => return Err(errno.into()),
+    }
+    if sockopt::socket_type(socket)? != SocketType::SEQPACKET {
+        return Err(BadListener::NotSeqpacket);
+    }
+    if !sockopt::socket_acceptconn(socket)? {
+        return Err(BadListener::NotListening);
+    }
+    Ok(())
 }
 
 impl AsFd for Listener {

@@ -43,6 +43,10 @@ pub enum BadListener {
     /// It is of another type.
     #[error("the socket is not of type SOCK_SEQPACKET")]
     NotSeqpacket,
+    /// It was started by hand, perhaps, or the unit names its sockets otherwise.
+    /// The service manager passed no such socket, or it was taken before.
+    #[error("the service manager passed no such socket to this process, or it was taken before")]
+    NotPassed,
     /// Whoever made it must call `listen` first.
     /// It is connected, or was never told to listen.
     #[error("the socket does not listen")]
