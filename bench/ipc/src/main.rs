@@ -100,6 +100,9 @@ struct RunArguments {
     /// on one processor.
     #[arg(long, value_enum)]
     wait: Option<Wait>,
+    /// Say how many calls took longer than each of these, in microseconds; needs the time of every call.
+    #[arg(long, value_name = "US,…", value_delimiter = ',')]
+    above: Vec<u64>,
     /// A name for the row.
     #[arg(long, value_name = "NAME", default_value = "")]
     row: String,
@@ -157,6 +160,7 @@ impl RunArguments {
             wait: self
                 .wait
                 .unwrap_or_else(|| Wait::for_clients(self.clients, self.pin)),
+            above: self.above,
             folder: PathBuf::new(),
         })
     }

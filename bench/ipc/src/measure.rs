@@ -61,6 +61,9 @@ pub(crate) struct Row {
     cpu_seconds_per_million: CpuSeconds,
     window_fairness: Option<f64>,
     errors: u64,
+    /// Microseconds, and how many calls took longer, where that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    above: Vec<(u64, u64)>,
 }
 
 /// Processor time for a million calls, in seconds.
@@ -189,8 +192,19 @@ impl Row {
                 .flatten()
                 .map(rounded),
             errors: server.altered_requests,
+            above: setting
+                .above
+                .iter()
+                .filter(|_| timed)
+                .map(|limit| (*limit, longer(&latencies, *limit)))
+                .collect(),
         })
     }
+}
+
+/// How many took longer than so many microseconds.
+fn longer(latencies: &Histogram<u64>, limit_us: u64) -> u64 {
+    latencies.len() - latencies.count_between(0, limit_us.saturating_mul(1_000))
 }
 
 /// Over the windows in which all clients were at work: the calls of the slowest by those of the

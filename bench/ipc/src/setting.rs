@@ -23,6 +23,8 @@ pub(crate) struct Setting {
     pub(crate) clock: Clock,
     pub(crate) pin: Pin,
     pub(crate) wait: Wait,
+    /// Microseconds above which calls are counted.
+    pub(crate) above: Vec<u64>,
     /// Where sockets go; it is removed after the run.
     pub(crate) folder: PathBuf,
 }
@@ -235,6 +237,7 @@ pub(crate) mod tests {
             in_flight: 1,
             payload: 1024,
             length: Length::Lasting(Duration::from_secs(1)),
+            above: Vec::new(),
             rate: None,
             clock: Clock::None,
             pin: Pin::None,

@@ -2,8 +2,13 @@
 
 mod bench;
 mod call;
+mod children;
+mod clock;
 mod echo;
+mod parent;
 mod ping;
+mod process;
+mod stress;
 mod top;
 
 use std::io;
@@ -15,9 +20,10 @@ use bench::{Bench, Clients, Server};
 use call::Call;
 use echo::Echo;
 use ping::Ping;
+use stress::{ChaosCaller, Hostile, Stress, StressCallers, StressServer};
 use top::Top;
 
-/// Calls over shared memory: try them, watch a server, measure
+/// Calls over shared memory: try them, watch a server, measure, put under stress
 ///
 /// PATH is the socket of a server; a name with @ in front lies outside the file system.
 #[derive(Debug, Args)]
@@ -26,7 +32,8 @@ use top::Top;
     after_help = "Examples: prixfixe ipc echo /tmp/echo.sock\n          \
     prixfixe ipc call /tmp/echo.sock hello\n          \
     prixfixe ipc top /tmp/echo.sock\n          \
-    prixfixe ipc bench --quick hot-64"
+    prixfixe ipc bench --quick hot-64\n          \
+    prixfixe ipc stress 1 --short"
 )]
 pub(crate) struct Ipc {
     #[command(subcommand)]
@@ -40,10 +47,19 @@ enum IpcCommand {
     Ping(Ping),
     Top(Top),
     Bench(Bench),
+    Stress(Box<Stress>),
     #[command(hide = true)]
     BenchServer(Server),
     #[command(hide = true)]
     BenchClients(Clients),
+    #[command(hide = true)]
+    StressServer(StressServer),
+    #[command(hide = true)]
+    StressCallers(StressCallers),
+    #[command(hide = true)]
+    StressChaosCaller(ChaosCaller),
+    #[command(hide = true)]
+    StressHostile(Hostile),
 }
 
 impl Ipc {
@@ -55,8 +71,13 @@ impl Ipc {
             IpcCommand::Ping(command) => command.run(),
             IpcCommand::Top(command) => command.run(),
             IpcCommand::Bench(command) => command.run(),
+            IpcCommand::Stress(command) => command.run(),
             IpcCommand::BenchServer(role) => role.run(),
             IpcCommand::BenchClients(role) => role.run(),
+            IpcCommand::StressServer(role) => role.run(),
+            IpcCommand::StressCallers(role) => role.run(),
+            IpcCommand::StressChaosCaller(role) => role.run(),
+            IpcCommand::StressHostile(role) => role.run(),
         }
     }
 }

@@ -2,12 +2,13 @@
 
 mod background_load;
 mod chaos;
+pub(crate) mod command_line;
 mod crash;
 mod disk_probe;
 mod interrupt;
 mod lab;
 mod lab_folder;
-mod machine;
+pub(crate) mod machine;
 mod mounts;
 mod own_server;
 mod probe;
@@ -18,7 +19,7 @@ mod scenario;
 mod servers;
 mod set;
 mod store_source;
-mod summary;
+pub(crate) mod summary;
 mod terms;
 mod verify;
 

@@ -79,7 +79,7 @@ mod models;
 mod outcome;
 #[cfg(not(loom))]
 mod pool;
-#[cfg(all(feature = "fuzzing", not(loom)))]
+#[cfg(all(feature = "raw-peer", not(loom)))]
 #[doc(hidden)]
 pub mod raw_peer;
 #[cfg(not(loom))]

@@ -70,6 +70,7 @@ fn of_measurement(part: &str, run: &Measurement) -> Vec<Sheet> {
         figures_of(part, run),
         times_of(part, run),
         errors_of(part, run),
+        outcomes_of(part, run),
         account_of(part, run),
     ]
 }
@@ -90,13 +91,14 @@ fn figures_of(part: &str, run: &Measurement) -> Sheet {
     facts.push(fact(
         "rate",
         format!(
-            "{} messages/s over {} s",
+            "{} {}/s over {} s",
             notation::number(run.rate),
+            run.unit(),
             notation::number(run.duration_s)
         ),
     ));
     facts.push(fact(
-        "messages",
+        run.unit(),
         format!(
             "{} sent, {} accepted, {} failed, {}",
             notation::count(run.sent),
@@ -124,10 +126,11 @@ fn figures_of(part: &str, run: &Measurement) -> Sheet {
         facts.push(fact(
             "server",
             format!(
-                "{} CPU s, {} per 1,000 messages; memory {} before, {} at most, {} after; \
+                "{} CPU s, {} per 1,000 {}; memory {} before, {} at most, {} after; \
                  {} descriptors at most; {} by {}",
                 notation::number(server.cpu_s),
                 notation::number(server.cpu_s_per_1000),
+                run.unit(),
                 notation::octets(server.rss_before),
                 notation::octets(server.rss_peak),
                 notation::octets(server.rss_after),
@@ -144,12 +147,13 @@ fn figures_of(part: &str, run: &Measurement) -> Sheet {
     facts.push(fact(
         "generator",
         format!(
-            "{} threads, {} busy, {} kept from the processors, {} CPU s, {} per 1,000 messages; lag p99 {} ms, max {} ms",
+            "{} threads, {} busy, {} kept from the processors, {} CPU s, {} per 1,000 {}; lag p99 {} ms, max {} ms",
             generator.threads,
             notation::percent(generator.busy),
             notation::percent(generator.starved),
             notation::number(generator.cpu_s),
             notation::number(generator.cpu_s_per_1000),
+            run.unit(),
             notation::number(generator.lag_ms.p99),
             notation::number(generator.lag_ms.max)
         ),
@@ -249,6 +253,28 @@ fn errors_of(part: &str, run: &Measurement) -> Sheet {
             Cell::text(error.stage.name()),
             Cell::Count(error.count),
             Cell::text(&error.example),
+        ]);
+    }
+    sheet
+}
+
+/// How calls over shared memory ended, and how many of them were executed.
+pub fn outcomes_of(part: &str, run: &Measurement) -> Sheet {
+    let mut sheet = Sheet::new(
+        format!("{part}calls by outcome"),
+        &[
+            ("outcome", "outcome"),
+            ("reason", "because"),
+            ("count", "calls"),
+            ("executed", "executions"),
+        ],
+    );
+    for ending in &run.outcomes {
+        sheet.push(vec![
+            Cell::text(&ending.outcome),
+            Cell::text(&ending.reason),
+            Cell::Count(ending.count),
+            Cell::Count(ending.executed),
         ]);
     }
     sheet

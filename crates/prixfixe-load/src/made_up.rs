@@ -6,8 +6,8 @@ use serde_json::json;
 
 use crate::failure::FailureKind;
 use crate::result::{
-    Connections, DiskProbe, ErrorCount, Findings, Generator, Machine, Measurement, Part,
-    Percentiles, Point, ResultFile, SCHEMA, Server, Table, Timeline, Verification,
+    CallOutcome, Connections, DiskProbe, ErrorCount, Findings, Generator, Machine, Measurement,
+    Part, Percentiles, Point, ResultFile, SCHEMA, Server, Table, Timeline, Verification,
 };
 use crate::stage::Stage;
 
@@ -73,6 +73,12 @@ pub(crate) fn measurement() -> Measurement {
             stage: Stage::DataEnd,
             count: 1,
             example: "452 4.3.1 no room".to_owned(),
+        }],
+        outcomes: vec![CallOutcome {
+            outcome: "failed_maybe".to_owned(),
+            reason: "the server was gone".to_owned(),
+            count: 2,
+            executed: 1,
         }],
         broken_off_by: Some("the ledger could not be written".to_owned()),
         valid: true,

@@ -325,6 +325,7 @@ impl Recording {
                 .collect(),
             curve: self.latency.curve(),
             errors: self.errors.counts(),
+            outcomes: Vec::new(),
             broken_off_by: self.broken_off_by.clone(),
             valid: self.invalid_because.is_empty(),
             invalid_because: self.invalid_because.clone(),

@@ -89,6 +89,9 @@ pub struct Measurement {
     pub curve: Vec<(f64, f64)>,
     /// Failures by class, most frequent first.
     pub errors: Vec<ErrorCount>,
+    /// How calls ended, where these were counted and not messages; most frequent first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outcomes: Vec<CallOutcome>,
     /// What ended it before its time: a ledger that could not be written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broken_off_by: Option<String>,
@@ -109,6 +112,17 @@ pub struct Measurement {
     pub verification: Option<Verification>,
     /// The plan, as data.
     pub settings: Value,
+}
+
+impl Measurement {
+    /// What was counted: messages, or calls over shared memory.
+    pub fn unit(&self) -> &'static str {
+        if self.outcomes.is_empty() {
+            "messages"
+        } else {
+            "calls"
+        }
+    }
 }
 
 /// Connections of a run.
@@ -152,6 +166,20 @@ pub struct ErrorCount {
     pub count: u64,
     /// The first of them, in words.
     pub example: String,
+}
+
+/// Calls over shared memory that ended in the same way.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CallOutcome {
+    /// What the caller was told: `completed`, `altered`, `refused`, `failed_no`, `failed_maybe`, or
+    /// `unheard` where it was killed under its call.
+    pub outcome: String,
+    /// Why, in words; empty where there is nothing to say.
+    pub reason: String,
+    /// How many calls.
+    pub count: u64,
+    /// How many executions of them the handler has in its journal.
+    pub executed: u64,
 }
 
 /// What the generator itself took.

@@ -8,7 +8,7 @@ use prixfixe_load::result::Machine;
 use rustix::process::{Resource, getrlimit};
 
 /// This one; with the file system of the servers' folder, where there is one.
-pub(super) fn this(servers: Option<&Path>) -> Machine {
+pub(crate) fn this(servers: Option<&Path>) -> Machine {
     let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
     Machine {
         processor: processor(&text("/proc/cpuinfo")),

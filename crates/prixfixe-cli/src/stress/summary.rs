@@ -3,19 +3,25 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use prixfixe_load::description;
 use prixfixe_load::notation;
 use prixfixe_load::result::{Measurement, ResultFile, Verification};
 use prixfixe_load::result_folder::ResultFolder;
 use prixfixe_load::sheet::{Cell, Sheet};
 
 /// Prints it: figures, what is wrong, and what to do next.
-pub(super) fn print(
+pub(crate) fn print(
     result: &ResultFile,
     notes: &[String],
     written: Option<&Path>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     out.write_all(figures(result).to_text().as_bytes())?;
+    let outcomes = description::outcomes_of("", &result.whole);
+    if !outcomes.is_empty() {
+        writeln!(out)?;
+        out.write_all(outcomes.to_text().as_bytes())?;
+    }
     for table in &result.tables {
         writeln!(out)?;
         out.write_all(Sheet::from(table).to_text().as_bytes())?;
@@ -46,11 +52,12 @@ pub(super) fn print(
 
 /// A row for the whole, or one for each part and the whole below.
 fn figures(result: &ResultFile) -> Sheet {
+    let rate = format!("{}/s", result.whole.unit());
     let mut sheet = Sheet::new(
         "",
         &[
             ("part", "part"),
-            ("rate", "messages/s"),
+            ("rate", &rate),
             ("accepted", "accepted"),
             ("failed", "failed"),
             ("p50_ms", "p50 ms"),
@@ -108,7 +115,11 @@ fn lines(result: &ResultFile) -> Vec<String> {
     // What does not hold stands among the faults.
     let verification = result.whole.verification.as_ref();
     if let Some(verification) = verification.filter(|verification| verification.holds()) {
-        lines.push(of_verification(verification));
+        lines.push(if result.whole.outcomes.is_empty() {
+            of_verification(verification)
+        } else {
+            of_calls(verification)
+        });
     }
     if let Some(probe) = &result.disk_probe {
         let verdict = if probe.void {
@@ -131,6 +142,15 @@ fn lines(result: &ResultFile) -> Vec<String> {
         lines.extend(reasons.map(|reason| format!("  {reason}")));
     }
     lines
+}
+
+/// The same where calls were counted, and every promise was kept.
+fn of_calls(verification: &Verification) -> String {
+    format!(
+        "compared with {}: all {} completed calls were executed once, every octet as it was sent",
+        verification.source,
+        notation::count(verification.acknowledged)
+    )
 }
 
 /// A comparison in one line.

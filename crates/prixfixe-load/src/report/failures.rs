@@ -10,7 +10,9 @@ use crate::result::{Findings, Measurement, Verification};
 pub(super) fn errors(measured: &Measurement) -> Markup {
     let errors = &measured.errors;
     html! {
-        @if errors.is_empty() {
+        @if !measured.outcomes.is_empty() {
+            (outcomes(measured))
+        } @else if errors.is_empty() {
             @if measured.failed == 0 { p class="empty good" { "✓ No message failed." } }
             @else { p class="empty" { (number::count(measured.failed)) " failed, and the file does not say how." } }
         } @else {
@@ -35,6 +37,34 @@ pub(super) fn errors(measured: &Measurement) -> Markup {
             }
             (left_out(errors.len(), MOST_CLASSES))
         }
+    }
+}
+
+/// How calls ended, where these were counted.
+fn outcomes(measured: &Measurement) -> Markup {
+    let outcomes = &measured.outcomes;
+    let all = measured.failed.saturating_add(measured.accepted);
+    html! {
+        div class="scroll" tabindex="0" role="region" aria-label="Calls by outcome" {
+            table class="errors" {
+                thead { tr {
+                    th scope="col" { "outcome" } th scope="col" class="text" { "because" }
+                    th scope="col" { "calls" } th scope="col" { "of all" } th scope="col" { "executions" }
+                } }
+                tbody {
+                    @for ending in outcomes.iter().take(MOST_CLASSES) {
+                        tr {
+                            th scope="row" { (ending.outcome) }
+                            td class="text" { (ending.reason) }
+                            td { (number::count(ending.count)) }
+                            td { (share(ending.count, all)) }
+                            td { (number::count(ending.executed)) }
+                        }
+                    }
+                }
+            }
+        }
+        (left_out(outcomes.len(), MOST_CLASSES))
     }
 }
 

@@ -16,7 +16,7 @@ pub(super) fn tiles(measured: &Measurement) -> Markup {
             (tile("accepted", &number::count(measured.accepted), &format!("of {} sent", number::count(measured.sent)), ""))
             (tile("failed", &number::count(measured.failed), &failing(measured), if measured.failed > 0 { "failed" } else { "" }))
             (verified(measured.verification.as_ref()))
-            (server("server CPU", measured, |it| (number::seconds(it.cpu_s_per_1000), "per 1,000 messages".to_owned())))
+            (server("server CPU", measured, |it| (number::seconds(it.cpu_s_per_1000), format!("per 1,000 {}", measured.unit()))))
             (tile("p50", &percentile(latency.p50), "from the intended start", ""))
             (tile("p99", &percentile(latency.p99), "1 of 100 took longer", ""))
             (tile("p99.9", &percentile(latency.p99_9), "1 of 1,000 took longer", ""))
@@ -39,7 +39,7 @@ fn tile(name: &str, value: &str, more: &str, mood: &str) -> Markup {
     }
 }
 
-fn server(name: &str, measured: &Measurement, of: fn(&Server) -> (String, String)) -> Markup {
+fn server(name: &str, measured: &Measurement, of: impl Fn(&Server) -> (String, String)) -> Markup {
     match measured.server.as_ref().map(of) {
         Some((value, more)) => tile(name, &value, &more, ""),
         None => tile(name, number::NONE, "not seen from here", ""),

@@ -10,7 +10,7 @@ use super::setting::{Layout, Load, Pace, Pin, Runtime};
 
 /// The harness of the peers.
 #[derive(Clone, Debug)]
-pub(super) struct Harness {
+pub(in crate::ipc) struct Harness {
     program: PathBuf,
 }
 
@@ -44,7 +44,7 @@ pub(super) enum PeerError {
 
 impl Harness {
     /// Where `cargo build --release` in `bench/ipc` puts it.
-    pub(super) const PLACE: &str = "bench/ipc/target/release/ipc-peers";
+    pub(in crate::ipc) const PLACE: &str = "bench/ipc/target/release/ipc-peers";
 
     pub(super) fn at(program: &Path) -> Self {
         Self {

@@ -1,11 +1,10 @@
 //! What the processes of a run do: the server, and the clients. The program talks with both over
 //! their standard input and output, a line at a time, never while calls are timed.
 
-use std::io::{self, BufRead, Write};
+use std::io;
 
 use clap::Args;
 use prixfixe_ipc::{Client, ServerConfig};
-use rustix::process::{Resource, Rlimit};
 
 use super::clock::{self, Nanos};
 use super::drive::{Plan, Stop, drive};
@@ -14,10 +13,10 @@ use super::payload::{Caller, Faults, answerer};
 use super::setting::{Layout, Pin, Setting};
 use super::{async_clients, holder, recovery};
 use crate::cli::Outcome;
-use crate::ipc::in_words;
+use crate::ipc::{in_words, parent};
 
-/// The line by which a process says that it is ready.
-pub(super) const READY: &str = "ready";
+pub(super) use crate::ipc::parent::{READY, hear, say};
+
 /// The word by which the server is asked for its report.
 pub(super) const REPORT: &str = "report";
 
@@ -151,16 +150,7 @@ pub(super) fn report(report: &ClientReport) -> io::Result<()> {
 
 /// What every process of a run does first.
 fn begin(setting: &Setting) -> io::Result<()> {
-    // Should the program be killed, no process of its run goes on.
-    let kill = rustix::process::Signal::KILL;
-    rustix::process::set_parent_process_death_signal(Some(kill))?;
-    // Thousands of connections are more than the customary soft limit.
-    let limit = rustix::process::getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        ..limit
-    };
-    rustix::process::setrlimit(Resource::Nofile, raised)?;
+    parent::begin()?;
     if setting.load.pin == Pin::One {
         let allowed = rustix::thread::sched_getaffinity(None)?;
         let first = (0..rustix::thread::CpuSet::MAX_CPU).find(|cpu| allowed.is_set(*cpu));
@@ -169,18 +159,4 @@ fn begin(setting: &Setting) -> io::Result<()> {
         rustix::thread::sched_setaffinity(None, &one)?;
     }
     Ok(())
-}
-
-pub(super) fn say(line: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{line}")?;
-    out.flush()
-}
-
-/// The next line, without its end; empty when there is none any more.
-pub(super) fn hear() -> io::Result<String> {
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
-    line.truncate(line.trim_end().len());
-    Ok(line)
 }

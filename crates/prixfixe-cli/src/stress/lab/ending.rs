@@ -15,7 +15,7 @@ use prixfixe_load::verify::Account;
 use super::Lab;
 use crate::cli::Outcome;
 use crate::stress::terms::Verify;
-use crate::stress::{machine, store_source, summary};
+use crate::stress::{command_line, machine, store_source, summary};
 
 impl Lab {
     /// Ends it.
@@ -54,7 +54,7 @@ impl Lab {
             disk_probe: self.disk_probe,
             machine: machine::this(self.is_own().then(|| self.folder.path())),
             versions: self.versions(),
-            command: command_line(),
+            command: command_line::of_this_process(),
         };
         let written = self.write(&result);
         summary::print(
@@ -190,19 +190,4 @@ pub(super) fn complaint(log: &Path) -> Option<String> {
     let lines = BufReader::new(File::open(log).ok()?).lines();
     let mut lines = lines.map_while(Result::ok);
     lines.find(|line| line.contains("\"level\":\"ERROR\"") || line.contains("panicked at"))
-}
-
-/// The command as it was given. Passwords never stand on it.
-fn command_line() -> String {
-    let words: Vec<String> = std::env::args()
-        .enumerate()
-        .map(|(index, word)| match index {
-            0 => "prixfixe".to_owned(),
-            _ if word.contains([' ', '"', '\'', '$', '*']) => {
-                format!("'{}'", word.replace('\'', "'\\''"))
-            }
-            _ => word,
-        })
-        .collect();
-    words.join(" ")
 }

@@ -19,7 +19,7 @@ pub(crate) struct Received {
 
 impl Received {
     /// Room for [`MAX_DESCRIPTORS`].
-    #[cfg(any(test, feature = "fuzzing"))]
+    #[cfg(any(test, feature = "raw-peer"))]
     pub(crate) fn new() -> Self {
         Self::default()
     }

@@ -14,6 +14,14 @@ pub(super) struct Memory {
     pub(super) page_tables: u64,
 }
 
+/// Where a process stands with what it can leak, beside memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Holdings {
+    pub(super) descriptors: u64,
+    /// Ranges of memory in its map.
+    pub(super) mappings: u64,
+}
+
 /// What a process has done until now.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Work {
@@ -29,6 +37,29 @@ pub(super) fn memory(pid: u32) -> io::Result<Memory> {
         shared: field(&status, "RssShmem:"),
         page_tables: field(&status, "VmPTE:"),
     })
+}
+
+/// Its share of what it has touched, in KiB: what it shares is divided by how many share it.
+pub(super) fn proportional(pid: u32) -> io::Result<u64> {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    Ok(field(&rollup, "Pss:"))
+}
+
+/// What it holds at the moment.
+pub(super) fn holdings(pid: u32) -> io::Result<Holdings> {
+    Ok(Holdings {
+        descriptors: descriptors(pid)?,
+        mappings: fs::read_to_string(format!("/proc/{pid}/maps"))?
+            .lines()
+            .count() as u64,
+    })
+}
+
+/// How long this thread could have run and was not let, in nanoseconds.
+pub(super) fn starved_ns() -> io::Result<u64> {
+    let schedule = fs::read_to_string("/proc/thread-self/schedstat")?;
+    let waited = schedule.split_whitespace().nth(1);
+    Ok(waited.and_then(|ns| ns.parse().ok()).unwrap_or(0))
 }
 
 /// Of all threads that live.
@@ -87,5 +118,8 @@ mod tests {
         assert!(memory(pid).unwrap().anonymous > 0);
         assert!(descriptors(pid).unwrap() >= 3);
         assert!(work(pid).is_ok());
+        assert!(proportional(pid).unwrap() > 0);
+        assert!(holdings(pid).unwrap().mappings > 3);
+        assert!(starved_ns().is_ok());
     }
 }

@@ -1,9 +1,12 @@
 //! The processes of a run. None outlives the run: what is dropped is killed.
 
+use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
 
 /// All processes of a run, and what they say.
 pub(super) struct Children {
@@ -126,27 +129,80 @@ impl Children {
         from: &[ChildIndex],
         patience: Duration,
     ) -> Result<Vec<String>, ChildError> {
-        let deadline = Instant::now() + patience;
+        self.hear_beside(from, patience, &mut || false)
+    }
+
+    /// The same, with `beat` called now and then meanwhile. As long as it says that something moves,
+    /// silence is none.
+    pub(super) fn hear_beside(
+        &mut self,
+        from: &[ChildIndex],
+        patience: Duration,
+        beat: &mut dyn FnMut() -> bool,
+    ) -> Result<Vec<String>, ChildError> {
+        let places: HashMap<usize, usize> = (0..from.len())
+            .map(|place| (from[place].0, place))
+            .collect();
+        let mut deadline = Instant::now() + patience;
+        let mut next_beat = Instant::now() + BEAT;
         let mut heard: Vec<Option<String>> = vec![None; from.len()];
-        while let Some(missing) = heard.iter().position(Option::is_none) {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.lines.recv_timeout(left) {
+        let mut missing = from.len();
+        while missing > 0 {
+            if Instant::now() >= next_beat {
+                next_beat = Instant::now() + BEAT;
+                if beat() {
+                    deadline = Instant::now() + patience;
+                }
+            }
+            let until = next_beat.min(deadline);
+            match self
+                .lines
+                .recv_timeout(until.saturating_duration_since(Instant::now()))
+            {
                 Ok((index, Some(line))) => {
-                    if let Some(place) = from.iter().position(|child| child.0 == index) {
-                        heard[place] = Some(line);
+                    if let Some(place) = places.get(&index) {
+                        missing -= usize::from(heard[*place].is_none());
+                        heard[*place] = Some(line);
                     }
                 }
                 Ok((index, None)) if self.running[index].ended => {}
                 Ok((index, None)) => return Err(self.ended(index)),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    if Instant::now() < deadline {
+                        continue;
+                    }
+                    let silent = heard.iter().position(Option::is_none).unwrap_or(0);
                     return Err(ChildError::Silent {
-                        name: self.running[from[missing].0].name.clone(),
+                        name: self.running[from[silent].0].name.clone(),
                         waited: patience,
                     });
                 }
             }
         }
         Ok(heard.into_iter().flatten().collect())
+    }
+
+    /// Lets one process end by itself, as its input has, and waits for that.
+    pub(super) fn dismiss(&mut self, child: ChildIndex) -> io::Result<ExitStatus> {
+        let child = &mut self.running[child.0];
+        child.ended = true;
+        child.input = None;
+        child.process.wait()
+    }
+
+    /// Sends a signal to one process.
+    pub(super) fn signal(&self, child: ChildIndex, signal: Signal) -> io::Result<()> {
+        let pid = i32::try_from(self.pid(child)).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or(io::ErrorKind::NotFound)?;
+        Ok(rustix::process::kill_process(pid, signal)?)
+    }
+
+    /// How one process ended, if it has. One that ends once this has been asked is no surprise.
+    pub(super) fn ended_by_itself(&mut self, child: ChildIndex) -> io::Result<Option<ExitStatus>> {
+        let child = &mut self.running[child.0];
+        let status = child.process.try_wait()?;
+        child.ended |= status.is_some();
+        Ok(status)
     }
 
     fn ended(&mut self, index: usize) -> ChildError {
@@ -182,5 +238,7 @@ fn spawn(words: &[&str]) -> io::Result<Child> {
         .spawn()
 }
 
+/// How often progress is looked at while lines are waited for.
+const BEAT: Duration = Duration::from_millis(200);
 /// Reading lines nests little, and there may be a thousand of these threads.
 const READER_STACK_BYTES: usize = 64 * 1024;

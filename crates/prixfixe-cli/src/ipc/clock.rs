@@ -1,4 +1,4 @@
-//! Clocks of a run: nanoseconds of the monotonic clock, which all processes of the machine share.
+//! Clocks of runs: nanoseconds of the monotonic clock, which all processes of the machine share.
 
 use std::io;
 use std::time::Duration;
