@@ -2,6 +2,8 @@
 //!
 //! `docs/results.md` describes it; times are in milliseconds from the intended start.
 
+mod call_outcome;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -12,6 +14,8 @@ use serde_json::Value;
 
 use crate::failure::FailureKind;
 use crate::stage::Stage;
+
+pub use call_outcome::CallOutcome;
 
 /// The version of the schema that this crate writes. It grows when a field changes its meaning or
 /// goes; new fields alone leave it as it is.
@@ -114,17 +118,6 @@ pub struct Measurement {
     pub settings: Value,
 }
 
-impl Measurement {
-    /// What was counted: messages, or calls over shared memory.
-    pub fn unit(&self) -> &'static str {
-        if self.outcomes.is_empty() {
-            "messages"
-        } else {
-            "calls"
-        }
-    }
-}
-
 /// Connections of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Connections {
@@ -166,20 +159,6 @@ pub struct ErrorCount {
     pub count: u64,
     /// The first of them, in words.
     pub example: String,
-}
-
-/// Calls over shared memory that ended in the same way.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct CallOutcome {
-    /// What the caller was told: `completed`, `altered`, `refused`, `failed_no`, `failed_maybe`, or
-    /// `unheard` where it was killed under its call.
-    pub outcome: String,
-    /// Why, in words; empty where there is nothing to say.
-    pub reason: String,
-    /// How many calls.
-    pub count: u64,
-    /// How many executions of them the handler has in its journal.
-    pub executed: u64,
 }
 
 /// What the generator itself took.
