@@ -191,6 +191,7 @@ impl Reason {
             Cause::Deadline => Self::Deadline,
             Cause::HungUp => Self::HungUp,
             Cause::TakenBack => Self::TakenBack,
+            Cause::ShuttingDown => Self::ShuttingDown,
             Cause::Unreachable => Self::Unreachable,
             Cause::Corrupt(_) => Self::Corrupt,
             _ => Self::Other,
