@@ -235,9 +235,13 @@ impl Inner {
                     Ok(()) => continue,
                     Err(cause) => return (Ended::failed(cause, executed), None),
                 },
-                Err(NotSent::TooLarge) => {
+                Err(refused @ (NotSent::TooLarge | NotSent::Busy)) => {
+                    let refusal = match refused {
+                        NotSent::Busy => Refusal::Busy,
+                        _ => Refusal::TooLarge,
+                    };
                     let ended = Ended {
-                        outcome: Outcome::Refused(Refusal::TooLarge),
+                        outcome: Outcome::Refused(refusal),
                         message_type: 0,
                     };
                     return (ended, None);

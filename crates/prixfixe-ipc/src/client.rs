@@ -226,6 +226,7 @@ impl Client {
             match connection.send(call, reply.len(), &mut self.statistics) {
                 Ok(sent) => break sent,
                 Err(SendFailure::TooLarge) => return Outcome::Refused(Refusal::TooLarge),
+                Err(SendFailure::Busy) => return Outcome::Refused(Refusal::Busy),
                 Err(SendFailure::Corrupt(corrupt)) => {
                     return Outcome::failed(Cause::Corrupt(corrupt), Executed::No);
                 }

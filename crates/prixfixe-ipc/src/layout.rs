@@ -137,9 +137,9 @@ impl ChannelSizes {
         self.max_payload + octets(REQUEST_HEADER_WORDS + MAX_EXTENSION_WORDS)
     }
 
-    /// The most octets that the content of a reply may have.
+    /// The most octets that the content of a reply, or of an item beside it, may have.
     pub(crate) const fn max_reply_content(self) -> u32 {
-        self.max_payload + octets(REPLY_HEADER_WORDS + MAX_EXTENSION_WORDS)
+        self.max_payload + octets(STREAM_HEADER_WORDS + MAX_EXTENSION_WORDS)
     }
 
     /// Octets of the ring that an item of `payload` octets takes up.

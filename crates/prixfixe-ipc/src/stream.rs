@@ -2,6 +2,9 @@
 
 /// Octets of items that may lie on either side of a stream unless set: two rounds of a ring's share.
 pub(crate) const DEFAULT_STREAM_WINDOW: usize = 128 << 10;
+/// The most octets of a window: what is credited since the beginning must stay a number, and more than
+/// the longest message serves nobody.
+pub(crate) const MAX_STREAM_WINDOW: usize = 1 << 30;
 /// The longest item of a stream unless set, in octets.
 pub(crate) const DEFAULT_MAX_MESSAGE: usize = 16 << 20;
 

@@ -34,6 +34,17 @@ impl Connection {
         Live::nudge(&self.live, self.member, &self.bell, deadline)
     }
 
+    /// To be called after the ring was read: a server that had no room for streams may sleep. What could
+    /// not be told it before may be told now.
+    pub(super) fn nudge_for_room(&mut self) -> Option<Nudge> {
+        let gave_room = self.channel.take_gave_room();
+        if !gave_room || !self.channel.has_streams() {
+            return None;
+        }
+        self.channel.publish();
+        Live::nudge_for_room(&self.live, &self.bell)
+    }
+
     /// Collects who waits for streams of which there is news.
     pub(super) fn collect_due(&mut self, wakes: &mut Wakes) {
         while !wakes.is_full()

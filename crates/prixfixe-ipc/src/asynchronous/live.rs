@@ -259,6 +259,16 @@ impl Live {
         })
     }
 
+    /// As [`Live::nudge`], of a call that waits already.
+    pub(super) fn nudge_for_room(hold: &Arc<Hold>, bell: &Bell) -> Option<Nudge> {
+        let live = &hold.live;
+        bell.must_ring(&live.server).then(|| Nudge {
+            live: Arc::clone(live),
+            ring: true,
+            tell: false,
+        })
+    }
+
     /// Rings once more for a server that has not answered for long.
     pub(super) fn ring_again(&self, bell: &Bell) -> bool {
         self.link.ring_again_for_all(bell, &self.server)

@@ -12,6 +12,8 @@ pub(super) enum NotSent {
     Full,
     /// There is no connection that takes calls.
     Lost,
+    /// As many streams are open as may be.
+    Busy,
     TooLarge,
     Corrupt(Corrupt),
     /// The deadline passed while it waited for room.
@@ -69,6 +71,7 @@ impl From<SendFailure> for NotSent {
     fn from(failure: SendFailure) -> Self {
         match failure {
             SendFailure::Full => Self::Full,
+            SendFailure::Busy => Self::Busy,
             SendFailure::TooLarge => Self::TooLarge,
             SendFailure::Corrupt(corrupt) => Self::Corrupt(corrupt),
         }

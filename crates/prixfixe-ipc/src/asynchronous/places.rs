@@ -236,3 +236,15 @@ impl Place {
         }
     }
 }
+
+/// Puts a reply where its caller wants it.
+pub(super) fn copy(from: &[u8], to: &mut [u8]) -> Outcome<usize> {
+    match to.get_mut(..from.len()) {
+        Some(room) => {
+            room.copy_from_slice(from);
+            Outcome::Completed(from.len())
+        }
+        // The server was told how much room there is.
+        None => Outcome::Refused(crate::outcome::Refusal::TooLarge),
+    }
+}

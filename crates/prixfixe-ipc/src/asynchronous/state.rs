@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::connection::{Connection, Retired};
 use super::live::{Live, Nudge};
 use super::order::{NotSent, Opens, Order, Placed, Standing};
-use super::places::{Ended, Found, Places};
+use super::places::{self, Ended, Found, Places};
 use super::stream_state::StreamKey;
 use super::wakes::Wakes;
 use crate::client::channel::{Arrival, Reply};
@@ -243,7 +243,7 @@ impl State {
     ) -> Result<Option<Ended>, Corrupt> {
         if let Found::Ended(mut ended) = self.places.look(place) {
             if let (Outcome::Completed(length), Some(buffer)) = (ended.outcome, buffer) {
-                ended.outcome = copy(&self.places.buffer(place, length)[..length], buffer);
+                ended.outcome = places::copy(&self.places.buffer(place, length)[..length], buffer);
             }
             return Ok(Some(ended));
         }
@@ -344,6 +344,9 @@ impl State {
             connection,
         };
         retired.connection.channel.streams().cut();
+        if !retired.connection.channel.has_streams() {
+            return Some(retired.connection);
+        }
         self.retired.replace(retired).map(|old| old.connection)
     }
 
@@ -362,8 +365,12 @@ impl State {
         (retired.generation == key.generation).then_some(&mut retired.connection)
     }
 
-    /// To be dropped without a lock.
-    pub(super) fn drop_retired(&mut self) -> Option<Connection> {
+    /// What was lost, once nothing is left to be fetched from it. To be dropped without a lock.
+    pub(super) fn take_fetched(&mut self) -> Option<Connection> {
+        let retired = self.retired.as_ref()?;
+        if retired.connection.channel.has_streams() {
+            return None;
+        }
         self.retired.take().map(|retired| retired.connection)
     }
 
@@ -447,6 +454,7 @@ impl State {
                 Some(Arrival::Stream) => continue,
                 None => {
                     connection.left_in_ring = false;
+                    wakes.nudge(connection.nudge_for_room());
                     break;
                 }
             };
@@ -482,16 +490,5 @@ impl State {
             outcome: connection.channel.finish(reply, buffer),
             message_type: reply.message_type,
         })
-    }
-}
-
-fn copy(from: &[u8], to: &mut [u8]) -> Outcome<usize> {
-    match to.get_mut(..from.len()) {
-        Some(room) => {
-            room.copy_from_slice(from);
-            Outcome::Completed(from.len())
-        }
-        // The server was told how much room there is.
-        None => Outcome::Refused(crate::outcome::Refusal::TooLarge),
     }
 }

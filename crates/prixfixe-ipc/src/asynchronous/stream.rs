@@ -217,12 +217,16 @@ impl AsyncStream {
     /// Waits for the reply, and passes over items that still come.
     async fn await_reply(&mut self) -> Result<StreamReply, Cause> {
         let key = self.receiver.key;
-        self.receiver
+        let replied = self
+            .receiver
             .wait(|state, waker, wakes| {
                 let (replied, nudge) = state.stream_reply(key, waker, wakes);
                 (replied.transpose(), nudge)
             })
-            .await
+            .await?;
+        let fetched = self.receiver.shared.lock().take_fetched();
+        drop(fetched);
+        Ok(replied)
     }
 
     fn failed(&mut self, cause: Cause) -> Outcome<usize> {
@@ -233,7 +237,8 @@ impl AsyncStream {
 
 impl StreamSender<'_> {
     /// Sends an item, once there is room for it and the server has given leave. Of a future that was dropped
-    /// before it was ready the beginning of the item may have gone; then this stream sends no more.
+    /// before it was ready the beginning of the item may have gone; then this stream sends no more, and the
+    /// handler finds it cut there.
     ///
     /// # Errors
     /// When the server wants no more or has ended the call (then its [reply](AsyncStream::reply) says why),
@@ -438,6 +443,7 @@ impl Inner {
                     Err(cause) => cause,
                 },
                 Err(NotSent::TooLarge) => return Err(CallError::Refused(Refusal::TooLarge)),
+                Err(NotSent::Busy) => return Err(CallError::Refused(Refusal::Busy)),
                 Err(NotSent::Corrupt(corrupt)) => Cause::Corrupt(corrupt),
                 Err(NotSent::Late | NotSent::Full) => Cause::Deadline,
                 Err(NotSent::Forked) => Cause::Forked,

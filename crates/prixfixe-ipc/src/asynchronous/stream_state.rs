@@ -125,9 +125,7 @@ impl State {
         let executed = retired.channel.give_up_stream(key.call);
         // Its server is gone and will not end it.
         retired.channel.streams().release(key.call);
-        let over = !retired.channel.has_streams();
-        let connection = if over { self.drop_retired() } else { None };
-        (executed, None, connection)
+        (executed, None, self.take_fetched())
     }
 
     /// Tries; if that comes to nothing takes in what has come and tries again; and at last notes the task

@@ -1,7 +1,8 @@
-//! Wakers that are due, to be called once no lock is held.
+//! What is due once no lock is held: wakers to be called, and a server to be told of room.
 
 use std::task::Waker;
 
+use super::live::Nudge;
 use crate::client::streams::Wakers;
 
 /// A bounded batch of wakers. Waking may run foreign code, and dropping a waker may drop a task with
@@ -10,6 +11,7 @@ use crate::client::streams::Wakers;
 pub(super) struct Wakes {
     wakers: Option<[Option<Waker>; MOST]>,
     count: usize,
+    nudge: Option<Nudge>,
 }
 
 /// Wakers of one batch: few enough for the stack, many enough to share the cost of a lock.
@@ -40,8 +42,16 @@ impl Wakes {
         self.push(waiting.writer);
     }
 
+    /// Has somebody nudged, too.
+    pub(super) fn nudge(&mut self, nudge: Option<Nudge>) {
+        self.nudge = nudge.or(self.nudge.take());
+    }
+
     /// Calls them all. Returns how many there were.
     pub(super) fn wake(&mut self) -> usize {
+        if let Some(nudge) = self.nudge.take() {
+            nudge.go();
+        }
         let count = std::mem::take(&mut self.count);
         if let Some(wakers) = &mut self.wakers {
             for place in &mut wakers[..count] {

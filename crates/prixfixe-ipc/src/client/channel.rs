@@ -21,6 +21,8 @@ pub(crate) struct Channel {
     streams: Streams,
     sizes: ChannelSizes,
     last_call: u64,
+    /// Replies were read since the server was last told.
+    gave_room: bool,
 }
 
 /// Why a request cannot be sent now.
@@ -28,6 +30,8 @@ pub(crate) struct Channel {
 pub(crate) enum SendFailure {
     /// As many calls are open as may be, or the ring is full: replies have to be read first.
     Full,
+    /// As many streams are open as may be, none of which anybody has given up.
+    Busy,
     /// The request is longer than a message may be.
     TooLarge,
     /// The server lies about what it has read.
@@ -72,6 +76,7 @@ impl Channel {
             streams: Streams::new(sizes, stream_window),
             sizes,
             last_call: 0,
+            gave_room: false,
         }
     }
 
@@ -142,7 +147,7 @@ impl Channel {
         allowed: u64,
     ) -> Result<u64, SendFailure> {
         if !self.streams.may_open() {
-            return Err(SendFailure::Full);
+            return Err(self.streams.why_none());
         }
         let slot = self.send_opening(call, payload, reply_limit, opening)?;
         self.streams.open(slot, self.last_call, allowed);
@@ -217,8 +222,14 @@ impl Channel {
             }
             self.replies.advance(&record);
         }
-        self.replies.publish_head();
+        self.gave_room |= self.replies.publish_head();
         Ok(None)
+    }
+
+    /// Whether room was given back to the server since this was asked last: it may sleep until then.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn take_gave_room(&mut self) -> bool {
+        std::mem::take(&mut self.gave_room)
     }
 
     /// Takes note of how far the server has read.
@@ -347,7 +358,7 @@ impl Channel {
         };
         reach(Point::ClientReplyCopied);
         self.replies.advance(&reply.record);
-        self.replies.publish_head();
+        self.gave_room |= self.replies.publish_head();
         outcome
     }
 

@@ -267,13 +267,18 @@ impl Connection {
                     return Ok(call);
                 }
                 Err(SendFailure::TooLarge) => return Err(CallError::Refused(Refusal::TooLarge)),
+                Err(SendFailure::Busy) => return Err(CallError::Refused(Refusal::Busy)),
                 Err(SendFailure::Corrupt(corrupt)) => {
+                    self.lost = true;
                     return Err(CallError::not_executed(Cause::Corrupt(corrupt)));
                 }
                 // Only calls that were given up can be in the way; their ends make room.
                 Err(SendFailure::Full) => match self.pass_over_one(deadline, statistics) {
                     Waited::Ready => {}
-                    Waited::Over(cause) => return Err(CallError::not_executed(cause)),
+                    Waited::Over(cause) => {
+                        self.lost |= cause != Cause::Deadline;
+                        return Err(CallError::not_executed(cause));
+                    }
                 },
             }
         }

@@ -90,7 +90,7 @@ impl<'c> Pipeline<'c> {
             .connection
             .send(&call, reply_limit, self.statistics)
             .map_err(|failure| match failure {
-                SendFailure::Full => SubmitError::Full,
+                SendFailure::Full | SendFailure::Busy => SubmitError::Full,
                 SendFailure::TooLarge => SubmitError::TooLarge,
                 SendFailure::Corrupt(corrupt) => SubmitError::Lost(Cause::Corrupt(corrupt)),
             })?;

@@ -61,8 +61,10 @@ pub struct Stream<'c> {
     until: Option<Instant>,
     sent: u64,
     received: u64,
-    /// The caller has the beginning of an item.
+    /// The caller has the beginning of an item, and not its end.
     within_item: bool,
+    /// The server has the beginning of an item, and will never have its end.
+    broke_off: bool,
     /// Why nothing more can come.
     cut: Option<Cause>,
     /// It is ended or given up.
@@ -85,6 +87,7 @@ impl<'c> Stream<'c> {
             sent: 0,
             received: 0,
             within_item: false,
+            broke_off: false,
             cut: None,
             over: false,
         }
@@ -106,9 +109,13 @@ impl<'c> Stream<'c> {
     ///
     /// # Errors
     /// When the server wants no more or has ended the call (then its [reply](Stream::reply) says why), is
-    /// gone, or nothing moved in time. Of an item that failed in the middle the server never learns the
-    /// end, so the stream is given up then.
+    /// gone, or nothing moved in time. After an item that failed in the middle no other can be sent, and
+    /// the handler finds the stream cut there.
     pub fn send(&mut self, item: &[u8]) -> Result<(), StreamError> {
+        self.own()?;
+        if self.broke_off {
+            return Err(StreamError::Stopped);
+        }
         let mut from = 0;
         // Each turn sends a part or waits until something moves.
         loop {
@@ -119,8 +126,9 @@ impl<'c> Stream<'c> {
             {
                 Ok(PartSent::Written(length)) => {
                     from += length;
+                    self.broke_off = from < item.len();
                     self.connection.publish(self.statistics);
-                    if from == item.len() {
+                    if !self.broke_off {
                         self.sent += 1;
                         return Ok(());
                     }
@@ -137,6 +145,7 @@ impl<'c> Stream<'c> {
     /// # Errors
     /// When the server is gone, or had no room for that in time.
     pub fn end(&mut self) -> Result<(), StreamError> {
+        self.own()?;
         while !self.connection.channel_mut().end_items(self.call) {
             self.wait()?;
         }
@@ -148,10 +157,12 @@ impl<'c> Stream<'c> {
     /// has ended the call, and no more come.
     ///
     /// # Errors
-    /// When the server is gone, after all that had come before; when nothing came in time; or when the
-    /// item is longer than [`ClientOptions::max_message`](super::ClientOptions).
+    /// When the server is gone, after all that had come before; when nothing came in time, and then what
+    /// `item` holds is completed by the next call with it; or when the item is longer than
+    /// [`ClientOptions::max_message`](super::ClientOptions), beyond which nothing is received.
     pub fn receive(&mut self, item: &mut Vec<u8>) -> Result<bool, StreamError> {
-        if !std::mem::take(&mut self.within_item) {
+        self.own()?;
+        if !self.within_item {
             item.clear();
         }
         // Each turn fetches what is there or waits until something moves.
@@ -169,13 +180,15 @@ impl<'c> Stream<'c> {
     /// # Errors
     /// As [`Stream::receive`].
     pub fn try_receive(&mut self, item: &mut Vec<u8>) -> Result<Option<bool>, StreamError> {
-        self.arrive()?;
-        if !std::mem::take(&mut self.within_item) {
+        self.own()?;
+        if self.arrive()? {
+            // A server that had no room may sleep, and nobody need sleep here.
+            self.connection.ring(self.statistics);
+        }
+        if !self.within_item {
             item.clear();
         }
-        let received = self.fetch(item)?;
-        self.within_item = received.is_none();
-        Ok(received)
+        self.fetch(item)
     }
 
     /// Items that were sent whole.
@@ -191,6 +204,9 @@ impl<'c> Stream<'c> {
     /// Ends the stream: sends no more, passes over items that still come, waits for the reply, puts it into
     /// `reply` and returns its length.
     pub fn reply(mut self, reply: &mut [u8]) -> Outcome<usize> {
+        if self.own().is_err() {
+            return Outcome::failed(Cause::Forked, Executed::Maybe);
+        }
         if self.cut.is_none() {
             // What failed shows below, unless the reply is there all the same.
             let _ = self.end();
@@ -262,6 +278,7 @@ impl<'c> Stream<'c> {
             let take = |part: &[u8]| append(item, max_message, part);
             match channel.streams().fetch(self.call, take) {
                 Fetched::Part(ends_item) => {
+                    self.within_item = !ends_item;
                     self.connection.publish(self.statistics);
                     if ends_item {
                         self.received += 1;
@@ -273,6 +290,15 @@ impl<'c> Stream<'c> {
                 Fetched::TooLarge => return Err(StreamError::TooLarge),
             }
         }
+    }
+
+    /// The memory of the connection is not there in a forked child.
+    fn own(&mut self) -> Result<(), StreamError> {
+        if self.connection.is_forked() {
+            self.over = true;
+            return Err(StreamError::HungUp);
+        }
+        Ok(())
     }
 
     /// Waits until something has come, and takes it in.
@@ -334,7 +360,7 @@ impl<'c> Stream<'c> {
 
 impl Drop for Stream<'_> {
     fn drop(&mut self) {
-        if !self.over {
+        if !self.over && !self.connection.is_forked() {
             let _: Executed = self.give_up();
         }
     }

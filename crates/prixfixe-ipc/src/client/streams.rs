@@ -6,11 +6,13 @@
 //!    └── given up ──► nothing of it is kept any more ── reply ──► over
 //! ```
 
+use super::channel::SendFailure;
 use crate::item_queue::ItemQueue;
 use crate::layout::{ChannelSizes, STREAM_RESERVE};
 use crate::outcome::{Cause, Executed, Outcome, Refusal};
 use crate::record::{Ending, GIVEN_UP, ItemFlags, Payload, StreamHeader, item_cost};
 use crate::ring::{Consumer, Corrupt, Kind, Producer, Record};
+use crate::stream::MAX_STREAM_WINDOW;
 
 /// The streams of one channel.
 pub(crate) struct Streams {
@@ -43,6 +45,8 @@ struct Stream {
     /// Nobody here wants anything of it any more; the server is still to be told, or was.
     given_up: Option<Told>,
     replied: Option<StreamReply>,
+    /// An item was longer than it may be.
+    too_large: bool,
     wakers: Wakers,
     /// There is news for them.
     due: bool,
@@ -132,7 +136,9 @@ impl Streams {
         let max_part = sizes.max_part();
         Self {
             open: Vec::new(),
-            window: window.max(2 * (max_part + crate::memory::WORD)) as u64,
+            window: window
+                .min(MAX_STREAM_WINDOW)
+                .max(2 * (max_part + crate::memory::WORD)) as u64,
             max_part,
             most: sizes.max_streams(),
             share: u64::from(sizes.ring() / 2),
@@ -141,6 +147,16 @@ impl Streams {
 
     pub(crate) fn may_open(&self) -> bool {
         self.open.len() < self.most
+    }
+
+    /// Why no more may be open: some end soon, or all are in use.
+    pub(crate) fn why_none(&self) -> SendFailure {
+        let ends_soon = |stream: &Stream| stream.given_up.is_some();
+        if self.open.iter().any(ends_soon) {
+            SendFailure::Full
+        } else {
+            SendFailure::Busy
+        }
     }
 
     /// What the server may send of a new stream at once.
@@ -165,6 +181,7 @@ impl Streams {
             stopped: false,
             given_up: None,
             replied: None,
+            too_large: false,
             wakers: Wakers::default(),
             due: false,
         });
@@ -185,11 +202,14 @@ impl Streams {
         if payload.length > self.max_part {
             return Err(Corrupt::Length);
         }
-        if header.call == 0 {
+        if header.call == 0 && record.frame.kind == Kind::CREDIT {
             // It tells its head alone.
             return Ok(header);
         }
-        let of_it = |stream: &&mut Stream| stream.slot == header.slot && stream.call == header.call;
+        let of_it = |stream: &&mut Stream| {
+            let same = stream.slot == header.slot && stream.call == header.call;
+            same && stream.replied.is_none()
+        };
         let stream = self.open.iter_mut().find(of_it).ok_or(Corrupt::Call)?;
         match record.frame.kind {
             Kind::ITEM => stream.receive(replies, record, flags, payload)?,
@@ -299,7 +319,9 @@ impl Streams {
             let over = stream.replied.is_some() || stream.given_up.is_some();
             return if over { Fetched::End } else { Fetched::Nothing };
         };
-        if !take(part.bytes) {
+        // For good, or what is left of the item would be taken for one.
+        stream.too_large = stream.too_large || !take(part.bytes);
+        if stream.too_large {
             return Fetched::TooLarge;
         }
         let ends_item = part.ends_item;
@@ -385,8 +407,9 @@ impl Streams {
         Some(std::mem::take(&mut stream.wakers))
     }
 
-    /// Nothing will come any more: that is news for everybody.
+    /// Nothing will come any more: that is news for everybody, and the end of what was given up.
     pub(crate) fn cut(&mut self) {
+        self.open.retain(|stream| stream.given_up.is_none());
         for stream in &mut self.open {
             stream.due = true;
         }

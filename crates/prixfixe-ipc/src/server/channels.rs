@@ -8,7 +8,7 @@ use super::stream_desk::StreamLimits;
 use super::streams::Streams;
 use crate::claim::Taker;
 use crate::fault_point::{Point, reach};
-use crate::layout::{ChannelMemory, ChannelSizes};
+use crate::layout::{ChannelMemory, ChannelSizes, STREAM_RESERVE};
 use crate::memory::{OwnWord, PeerWord, Region};
 use crate::outcome::Refusal;
 use crate::record::{Ending, Opening, Payload, ReplyHeader, RequestHeader};
@@ -43,8 +43,8 @@ pub(super) struct Channel {
     limits: StreamLimits,
     /// Records of streams that were read in this turn.
     stream_records: u32,
-    /// Octets of streams that were read since the client was last told how far.
-    untold: u64,
+    /// The head of the request ring that the client was last told.
+    told_head: u64,
     /// What streams have to send has not been looked at yet.
     unsent: bool,
     /// What streams have to send waits for room in the reply ring.
@@ -103,7 +103,7 @@ impl Channel {
             streams: Streams::new(limits.window),
             limits,
             stream_records: 0,
-            untold: 0,
+            told_head: 0,
             unsent: false,
             waits_for_room: false,
             draining: false,
@@ -169,7 +169,11 @@ impl Channel {
             Opening::Long { .. } => (header.reply_limit, ChannelSizes::reply_size(0)),
         };
         let limit = (limit as usize).min(self.limits.max_item.max(max_payload as usize));
-        self.stalled = !self.has_room(reserved)?;
+        let kept = match opening {
+            Opening::Unary => 0,
+            Opening::Stream { .. } | Opening::Long { .. } => STREAM_RESERVE,
+        };
+        self.stalled = !self.has_room(reserved + kept)?;
         if self.stalled {
             return Ok(None);
         }

@@ -10,7 +10,7 @@ use super::stream_desk::StreamLimits;
 use crate::address::SocketAccess;
 use crate::credentials::PeerPolicy;
 use crate::layout::ChannelSizes;
-use crate::stream::{DEFAULT_MAX_MESSAGE, DEFAULT_STREAM_WINDOW};
+use crate::stream::{DEFAULT_MAX_MESSAGE, DEFAULT_STREAM_WINDOW, MAX_STREAM_WINDOW};
 
 /// The limits and the policy of a server. The defaults serve a thousand local clients of one user.
 #[derive(Clone)]
@@ -69,7 +69,10 @@ impl ServerConfig {
         let max_part = sizes.max_part();
         StreamLimits {
             max_part,
-            window: self.stream_window.max(2 * (max_part + crate::memory::WORD)),
+            window: self
+                .stream_window
+                .min(MAX_STREAM_WINDOW)
+                .max(2 * (max_part + crate::memory::WORD)),
             max_item: self.max_message,
         }
     }

@@ -418,10 +418,9 @@ impl<E: Execution> Core<E> {
     }
 
     fn drop_channel(&mut self, index: usize) {
-        let Some(mut channel) = self.channels.try_remove(index) else {
+        let Some(channel) = self.channels.try_remove(index) else {
             return;
         };
-        channel.hang_up();
         let running = u64::from(channel.running);
         self.page.statistics.abandoned(channel.link, running);
         let link = self.links.get(channel.link);

@@ -54,6 +54,13 @@ impl StreamBody {
         }
     }
 
+    /// The handler has answered.
+    pub(super) fn answered(&self) {
+        if let Self::Items(desk) = self {
+            desk.answered();
+        }
+    }
+
     /// What the handler has done with items. `None` where all credit was given at once.
     pub(super) fn fetched(&self) -> Option<Fetched> {
         match self {

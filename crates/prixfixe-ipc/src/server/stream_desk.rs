@@ -31,6 +31,8 @@ struct Incoming {
     items: ItemQueue,
     /// The client has said that nothing will follow.
     ended: bool,
+    /// The last part that came does not end its item.
+    within_item: bool,
     /// Nothing will follow although the client has not said so.
     cut: Option<StreamError>,
     /// The handler fetches no more.
@@ -81,6 +83,7 @@ impl StreamDesk {
                 incoming: Incoming {
                     items: ItemQueue::new(window),
                     ended: false,
+                    within_item: false,
                     cut: None,
                     unwanted: false,
                     fetched: 0,
@@ -124,6 +127,7 @@ impl StreamDesk {
         let mut state = self.state();
         let incoming = &mut state.incoming;
         if length > 0 || ends_item {
+            incoming.within_item = !ends_item;
             if incoming.unwanted || incoming.cut.is_some() {
                 incoming.fetched += item_cost(length);
             } else {
@@ -134,6 +138,10 @@ impl StreamDesk {
             }
         }
         incoming.ended |= ends_stream;
+        if ends_stream && incoming.within_item {
+            // A sender that broke off in the middle of an item has not come to its end.
+            incoming.cut.get_or_insert(StreamError::Stopped);
+        }
         let reader = incoming.reader.take();
         drop(state);
         wake(reader);
@@ -144,9 +152,22 @@ impl StreamDesk {
         self.cut(given_up, StreamError::Stopped);
     }
 
-    /// The client has gone.
+    /// The client has gone, or the server stops.
     pub(super) fn hang_up(&self) {
         self.cut(true, StreamError::HungUp);
+    }
+
+    /// The handler has answered: what it has given away of the stream is of no more use. What it left to
+    /// be sent stays.
+    pub(super) fn answered(&self) {
+        let mut state = self.state();
+        state.outgoing.cut.get_or_insert(StreamError::Stopped);
+        state.incoming.cut.get_or_insert(StreamError::Stopped);
+        state.incoming.items.clear();
+        let (reader, writer) = (state.incoming.reader.take(), state.outgoing.writer.take());
+        drop(state);
+        wake(reader);
+        wake(writer);
     }
 
     fn cut(&self, both_ways: bool, error: StreamError) {

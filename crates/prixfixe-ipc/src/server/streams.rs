@@ -131,6 +131,7 @@ impl Streams {
             return false;
         };
         let stream = &mut self.open[index];
+        stream.body.answered();
         let at_once = answer.payload.is_empty() && stream.body.next_cost().is_none();
         if answer.ending != Ending::Completed || at_once {
             self.open.swap_remove(index);
@@ -205,7 +206,13 @@ impl Streams {
     }
 
     /// Gives leave to send more where the handler has fetched enough, and tells who need not send.
-    pub(super) fn grant(&mut self, replies: &mut Producer, request_head: u64) -> Sent {
+    /// `has_room` says whether there is room for so many octets.
+    pub(super) fn grant(
+        &mut self,
+        replies: &mut Producer,
+        request_head: u64,
+        mut has_room: impl FnMut(&mut Producer, u64) -> Result<bool, Corrupt>,
+    ) -> Result<Sent, Corrupt> {
         let mut sent = Sent::Nothing;
         for stream in &mut self.open {
             if stream.ended || stream.stopped {
@@ -228,17 +235,18 @@ impl Streams {
                 slot: stream.ticket.slot,
                 limit,
             };
-            if replies
-                .push_control(kind, [0; 3], &header.to_words())
-                .is_err()
-            {
-                return Sent::NoRoom;
+            let told = has_room(replies, ChannelSizes::item_size(0))?
+                && replies
+                    .push_control(kind, [0; 3], &header.to_words())
+                    .is_ok();
+            if !told {
+                return Ok(Sent::NoRoom);
             }
             stream.stopped = kind == Kind::STOP;
             stream.granted = stream.granted.max(limit);
             sent = Sent::One;
         }
-        sent
+        Ok(sent)
     }
 
     /// Sends a part of an item of the most urgent stream that has one and may send it, and of those the
@@ -315,13 +323,6 @@ impl Streams {
         })
     }
 
-    /// The client has gone.
-    pub(super) fn hang_up(&mut self) {
-        for stream in self.open.drain(..) {
-            stream.body.hang_up();
-        }
-    }
-
     /// Octets of the reply ring that the open streams keep free.
     pub(super) fn reserve(&self) -> u64 {
         self.open.len() as u64 * STREAM_RESERVE
@@ -331,6 +332,15 @@ impl Streams {
         self.open
             .iter()
             .position(|stream| stream.ticket.call == call)
+    }
+}
+
+/// The client has gone, or the server stops.
+impl Drop for Streams {
+    fn drop(&mut self) {
+        for stream in &self.open {
+            stream.body.hang_up();
+        }
     }
 }
 

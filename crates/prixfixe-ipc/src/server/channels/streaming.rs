@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Channel, STREAM_RECORDS_PER_TURN, Waiting, has_room_beside};
+use crate::layout::ChannelSizes;
 use crate::outcome::Refusal;
 use crate::record::{Opening, RequestHeader, StreamHeader};
 use crate::ring::{Corrupt, Kind, Record};
@@ -29,7 +30,6 @@ impl Channel {
             .map_err(|_| Corrupt::Head)?;
         self.requests.advance(record);
         self.stream_records += 1;
-        self.untold += u64::from(record.frame.length);
         self.unsent = true;
         Ok(())
     }
@@ -104,7 +104,7 @@ impl Channel {
     /// Sends what streams have to send, of which there is little at a time. Returns how many records
     /// that were.
     pub(in crate::server) fn send_streams(&mut self) -> Result<u32, Corrupt> {
-        if !self.unsent && !self.waits_for_room {
+        if !self.unsent && !self.waits_for_room && !self.must_tell_head() {
             return Ok(0);
         }
         self.unsent = false;
@@ -112,7 +112,14 @@ impl Channel {
         self.replies.refresh_head().map_err(|_| Corrupt::Head)?;
         let head = self.requests.head();
         let mut written = 0;
-        match self.streams.grant(&mut self.replies, head) {
+        let (reserved, largest) = (self.reserved, self.largest_reserved);
+        // Where a reply is promised no credit may go.
+        let granted = self
+            .streams
+            .grant(&mut self.replies, head, |replies, size| {
+                has_room_beside(replies, reserved, largest, size, 1)
+            })?;
+        match granted {
             Sent::One => written += 1,
             Sent::Nothing => {}
             Sent::NoRoom => self.waits_for_room = true,
@@ -148,35 +155,40 @@ impl Channel {
             }
         }
         if written > 0 {
-            self.untold = 0;
-        } else if self.untold >= self.replies.capacity() / TELL_EVERY {
-            written += self.tell_head(head);
+            self.told_head = head;
+        } else if self.must_tell_head() {
+            written += self.tell_head(head)?;
         }
         Ok(written)
     }
 
+    /// Whether the client may wait for room that it was not told of.
+    fn must_tell_head(&self) -> bool {
+        let untold = self.requests.head() - self.told_head;
+        !self.streams.is_empty() && untold >= self.replies.capacity() / TELL_EVERY
+    }
+
     /// Tells the client how far its requests were read, for it may wait for room.
-    fn tell_head(&mut self, head: u64) -> u32 {
+    fn tell_head(&mut self, head: u64) -> Result<u32, Corrupt> {
         let header = StreamHeader {
             call: 0,
             head,
             slot: 0,
             limit: 0,
         };
-        let told = self
-            .replies
-            .push_control(Kind::CREDIT, [0; 3], &header.to_words());
-        if told.is_err() {
+        let (reserved, largest) = (self.reserved, self.largest_reserved);
+        let size = ChannelSizes::item_size(0);
+        let told = has_room_beside(&mut self.replies, reserved, largest, size, 1)?
+            && self
+                .replies
+                .push_control(Kind::CREDIT, [0; 3], &header.to_words())
+                .is_ok();
+        if !told {
             self.waits_for_room = true;
-            return 0;
+            return Ok(0);
         }
-        self.untold = 0;
-        1
-    }
-
-    /// The client has gone.
-    pub(in crate::server) fn hang_up(&mut self) {
-        self.streams.hang_up();
+        self.told_head = head;
+        Ok(1)
     }
 
     /// Whether calls that were taken need what comes behind others.
@@ -184,7 +196,7 @@ impl Channel {
         !self.streams.is_empty()
     }
 
-    /// How many more streams it may open.
+    /// Whether one more stream may be open.
     pub(in crate::server) fn may_open_stream(&self) -> bool {
         self.streams.len() < self.sizes.max_streams()
     }
