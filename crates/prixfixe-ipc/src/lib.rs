@@ -25,7 +25,9 @@
 //!   process: [`Connector`], shared by threads: [`Pool`].
 //! - What a call can ask for: [`Call`]; how it can end: [`Outcome`].
 //! - Requests and replies that are types of the application: [`typed`].
-//! - A server: [`Server`], [`Handler`], [`ServerConfig`]; what it tells: [`ServerEvent`].
+//! - A server: [`Server`], [`Handler`], [`ServerConfig`]; what it tells: [`ServerEvent`]; how it goes:
+//!   [`Stopper`].
+//! - Servers that go wrong as a test says: the module `testing`, with the feature of that name.
 //! - The layout of everything shared, for another implementation: `docs/ipc.md` of the repository.
 //!
 //! # Safety
@@ -96,6 +98,8 @@ mod stream;
 mod sync;
 #[cfg(not(loom))]
 mod sys;
+#[cfg(all(feature = "testing", not(loom)))]
+pub mod testing;
 mod turnstile;
 #[cfg(not(loom))]
 pub mod typed;

@@ -8,6 +8,7 @@ mod domains;
 mod drain;
 mod events;
 mod execution;
+mod faults;
 mod handler;
 mod links;
 mod long_message;
@@ -23,6 +24,8 @@ mod window;
 pub use async_handler::{AsyncHandler, OwnedReply, OwnedRequest};
 pub use config::{ServerConfig, TrustDomains};
 pub use events::{ClientIdentity, DropReason, ServerEvent};
+#[cfg(feature = "testing")]
+pub(crate) use faults::Faults;
 pub use handler::{Handler, Reply, Request};
 
 use std::io;
@@ -246,6 +249,11 @@ impl Stopper {
         // Release: what the caller did before is seen by the server that stops for it.
         self.shared.stopping.store(true, Ordering::Release);
         self.shared.bell.ring();
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn is_of_same_server(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 
     fn is_stopping(&self) -> bool {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::events::ServerEvent;
+use super::faults::Source;
 use super::stream_desk::StreamLimits;
 use crate::address::SocketAccess;
 use crate::credentials::PeerPolicy;
@@ -44,6 +45,8 @@ pub struct ServerConfig {
     /// The longest item of a stream, in octets.
     pub max_message: usize,
     pub(super) on_event: Option<Listener>,
+    /// What goes wrong with calls, in tests.
+    pub(super) faults: Source,
 }
 
 /// Whom a server tells what happens.
@@ -84,6 +87,12 @@ impl ServerConfig {
         self.on_event = Some(Arc::new(listener));
         self
     }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn with_faults(mut self, faults: Arc<dyn super::Faults>) -> Self {
+        self.faults = Source(Some(faults));
+        self
+    }
 }
 
 impl Default for ServerConfig {
@@ -102,6 +111,7 @@ impl Default for ServerConfig {
             stream_window: DEFAULT_STREAM_WINDOW,
             max_message: DEFAULT_MAX_MESSAGE,
             on_event: None,
+            faults: Source::default(),
         }
     }
 }

@@ -136,7 +136,7 @@ impl<'a> Reply<'a> {
         self.message_type = message_type;
     }
 
-    pub(super) fn message_type(&self) -> u32 {
+    pub(crate) fn message_type(&self) -> u32 {
         self.message_type
     }
 

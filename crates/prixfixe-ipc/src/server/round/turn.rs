@@ -9,6 +9,7 @@ use crate::ring::Corrupt;
 use crate::server::channels::{Channel, STREAM_RECORDS_PER_TURN, Waiting};
 use crate::server::events::ClientIdentity;
 use crate::server::execution::{Answer, Execution, Start, Started, Ticket};
+use crate::server::faults::Source;
 use crate::server::links::LinkState;
 use crate::server::statistics::Turn;
 use crate::server::stream_desk::StreamDesk;
@@ -49,7 +50,8 @@ impl<E: Execution> Core<E> {
         while turn.taken < CALLS_PER_TURN {
             if channel.has_gathered() && !self.full {
                 let link = link.identity;
-                self.full = !start_gathered(&mut self.execution, channel, link, &mut turn);
+                let faults = &self.config.faults;
+                self.full = !start_gathered(&mut self.execution, channel, link, faults, &mut turn);
                 continue;
             }
             let waiting = match channel.next()? {
@@ -65,6 +67,13 @@ impl<E: Execution> Core<E> {
                 continue;
             }
             if waiting.is_gathered_first() {
+                if !self
+                    .config
+                    .faults
+                    .admits(channel.generation, &waiting.header)
+                {
+                    break;
+                }
                 take_long(channel, index, &waiting, &mut turn);
                 continue;
             }
@@ -79,38 +88,26 @@ impl<E: Execution> Core<E> {
                 channel.refuse(index, &waiting, Refusal::Busy);
                 continue;
             };
+            if !self
+                .config
+                .faults
+                .admits(channel.generation, &waiting.header)
+            {
+                break;
+            }
             turn.taken += 1;
             let sampled_at = self.page.statistics.sample();
             if let Some(mut ticket) = channel.take(index, &waiting, room) {
                 ticket.sampled_at = sampled_at;
-                let stream = match open_stream(&self.execution, channel, &waiting, &mut ticket) {
-                    Ok(stream) => stream,
-                    Err(refusal) => {
-                        turn.refused += 1;
-                        channel.answer(ticket, &Answer::refusal(refusal));
-                        continue;
-                    }
-                };
-                let started = self.execution.start(Start {
-                    header: &waiting.header,
-                    client: link.identity,
-                    limit: waiting.limit,
-                    ticket,
-                    stream,
-                });
-                match started {
-                    Started::Answered(answer) => {
-                        turn.refused += u32::from(is_refusal(answer.ending));
-                        channel.answer(ticket, &answer);
-                        if let Some(at) = sampled_at {
-                            self.page.statistics.timed(at.elapsed());
-                        }
-                    }
-                    Started::Running => {
-                        turn.started += 1;
-                        channel.running += 1;
-                        continue;
-                    }
+                let (execution, faults) = (&mut self.execution, &self.config.faults);
+                let client = link.identity;
+                if !start(
+                    execution, channel, client, &waiting, ticket, faults, &mut turn,
+                ) {
+                    continue;
+                }
+                if let Some(at) = sampled_at {
+                    self.page.statistics.timed(at.elapsed());
                 }
             }
             if unshown.is_held_long() {
@@ -145,6 +142,46 @@ impl Done {
     }
 }
 
+/// Starts a call that was taken. True when the handler has answered it already.
+fn start<E: Execution>(
+    execution: &mut E,
+    channel: &mut Channel,
+    client: ClientIdentity,
+    waiting: &Waiting,
+    mut ticket: Ticket,
+    faults: &Source,
+    turn: &mut Turn,
+) -> bool {
+    let stream = match open_stream(execution, channel, waiting, &mut ticket) {
+        Ok(stream) => stream,
+        Err(refusal) => {
+            turn.refused += 1;
+            channel.answer(ticket, &Answer::refusal(refusal));
+            return false;
+        }
+    };
+    faults.begin(&mut ticket);
+    let started = execution.start(Start {
+        header: &waiting.header,
+        client,
+        limit: waiting.limit,
+        ticket,
+        stream,
+    });
+    match started {
+        Started::Answered(answer) => {
+            turn.refused += u32::from(is_refusal(answer.ending));
+            channel.answer(ticket, &answer);
+            true
+        }
+        Started::Running => {
+            turn.started += 1;
+            channel.running += 1;
+            false
+        }
+    }
+}
+
 /// Takes a call whose request follows in parts.
 fn take_long(channel: &mut Channel, index: usize, waiting: &Waiting, turn: &mut Turn) {
     let Some(mut ticket) = channel.take(index, waiting, &mut []) else {
@@ -164,14 +201,16 @@ fn start_gathered<E: Execution>(
     execution: &mut E,
     channel: &mut Channel,
     client: ClientIdentity,
+    faults: &Source,
     turn: &mut Turn,
 ) -> bool {
     if !execution.has_place() {
         return false;
     }
-    let Some((ticket, gathered)) = channel.next_gathered() else {
+    let Some((mut ticket, gathered)) = channel.next_gathered() else {
         return true;
     };
+    faults.begin(&mut ticket);
     execution.place(gathered.request, gathered.length);
     turn.taken += 1;
     let started = execution.start(Start {
