@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -113,6 +114,33 @@ fn a_few_seconds_of_chaos_leave_no_call_unaccounted_for() {
     let blows = table(&result, "What happened");
     assert_eq!(blows.as_array().unwrap().len(), 6);
     assert!(blows.as_array().unwrap().iter().any(|blow| blow[1] != "0"));
+}
+
+#[test]
+fn a_level_that_is_stopped_leaves_no_files_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut level = Command::new(env!("CARGO_BIN_EXE_prixfixe"))
+        .args(["ipc", "stress", "5", "--duration", "5m", "--clients", "2"])
+        .current_dir(folder.path())
+        .env("TMPDIR", folder.path())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let is_empty = || std::fs::read_dir(folder.path()).unwrap().next().is_none();
+    let ledger = || {
+        let mut entries = std::fs::read_dir(folder.path()).unwrap();
+        let entry = entries.next()?.ok()?;
+        entry.path().join("ledger-2").exists().then_some(())
+    };
+    while ledger().is_none() {
+        assert!(level.try_wait().unwrap().is_none(), "it ended by itself");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let pid = i32::try_from(level.id()).unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert_eq!(level.wait().unwrap().code(), Some(130));
+    assert!(is_empty());
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod conclusion;
 mod door;
 mod footprint;
 mod gathered;
+mod interrupt;
 mod journal;
 mod latencies;
 mod leak;

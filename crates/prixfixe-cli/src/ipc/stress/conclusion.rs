@@ -119,6 +119,12 @@ impl Findings {
         self.faults.push(text.into());
     }
 
+    /// What was found so far to be broken.
+    #[cfg(test)]
+    pub(super) fn faults(&self) -> &[String] {
+        &self.faults
+    }
+
     /// Something that whoever reads the figures should know.
     pub(super) fn note(&mut self, text: impl Into<String>) {
         self.notes.push(text.into());

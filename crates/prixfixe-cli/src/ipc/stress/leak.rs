@@ -238,3 +238,36 @@ const PER_PROCESS: u32 = 50;
 /// What an allocator may keep and a leak of a few octets for each of 36,000 connections would not fit
 /// into.
 const MOST_GROWTH_KIB: u64 = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rest(anonymous: u64, descriptors: u64, mappings: u64) -> Rest {
+        Rest {
+            memory: Memory {
+                anonymous,
+                ..Memory::default()
+            },
+            holdings: Holdings {
+                descriptors,
+                mappings,
+            },
+        }
+    }
+
+    #[test]
+    fn growth_beyond_the_bound_and_anything_left_open_are_faults() {
+        let faults = |last: Rest| {
+            let mut findings = Findings::new();
+            judge(rest(2_000, 10, 40), last, &mut findings);
+            findings.faults().len()
+        };
+        assert_eq!(faults(rest(2_256, 10, 40)), 0);
+        assert_eq!(faults(rest(1_000, 10, 40)), 0);
+        assert_eq!(faults(rest(2_257, 10, 40)), 1);
+        assert_eq!(faults(rest(2_000, 11, 40)), 1);
+        assert_eq!(faults(rest(2_000, 10, 41)), 1);
+        assert_eq!(faults(rest(9_000, 9, 40)), 2);
+    }
+}

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use prixfixe_ipc::{ClientKind, ClientRow, Snapshot, Statistics};
 
 use super::callers::Report;
+use super::interrupt::remove_when_stopped;
 use super::journal::Journal;
 use super::progress::Progress;
 use super::server::JOURNAL;
@@ -64,6 +65,7 @@ impl Stage {
             .prefix("prixfixe-stress-")
             .tempdir()
             .map_err(StageError::Folder)?;
+        remove_when_stopped(folder.path().to_owned())?;
         let setting = ServerSetting {
             address: folder.path().join("socket").to_string_lossy().into_owned(),
             sizes,
