@@ -7,7 +7,7 @@ use crate::claim::{Canceller, Executed, Taker};
 use crate::memory::{OwnWord, PeerWord, Region, WORD};
 use crate::ring::{Consumer, Kind, Producer};
 
-pub(super) const MODELS: [Model; 2] = [
+pub(super) const MODELS: [Model; 3] = [
     Model {
         name: "a call is executed, or certainly not, or its client knows neither",
         preemptions: None,
@@ -17,6 +17,11 @@ pub(super) const MODELS: [Model; 2] = [
         name: "who sees a call taken sees the replies before it",
         preemptions: None,
         run: replies_before_are_seen,
+    },
+    Model {
+        name: "a call that is passed over is known not to be executed, and its record stands",
+        preemptions: None,
+        run: passed_over,
     },
 ];
 
@@ -74,6 +79,43 @@ fn replies_before_are_seen() {
     if end == Executed::Maybe {
         let mut consumer = Consumer::new(&replies, 0);
         assert!(consumer.peek().unwrap().is_some(), "a reply is overlooked");
+    }
+    serving.join().unwrap();
+}
+
+/// A server that drains passes over a call that its client takes back.
+fn passed_over() {
+    let (requests, replies) = (ring_memory(32), ring_memory(16));
+    let taken = Region::zeroed(8);
+    let mut producer = Producer::new(&requests);
+    let call = 1;
+    let pushed = producer.push(Kind::REQUEST, [0; 3], &[call, 0], &[]);
+    let position = pushed.unwrap();
+    producer.publish();
+    let taker = Taker::new(OwnWord::at(&taken, 0));
+    let mut consumer = Consumer::new(&requests, 16);
+    let mut answers = Producer::new(&replies);
+    let serving = thread::spawn(move || {
+        let record = consumer.peek().unwrap().unwrap();
+        answers.push(Kind::REPLY, [0; 3], &[], &[]).unwrap();
+        answers.publish();
+        taker.pass(call);
+        consumer.advance(&record);
+        consumer.publish_head();
+    });
+    producer.refresh_head().unwrap();
+    let place_is_free = producer.used() == 0;
+    let canceller = Canceller::new(PeerWord::at(&taken, 0));
+    let end = canceller.cancel(call, || {
+        assert!(!place_is_free, "what stands there now is marked");
+        (producer.content_word(position, CANCEL_INDEX * WORD), 0)
+    });
+    if end == Executed::Maybe {
+        let mut answers = Consumer::new(&replies, 0);
+        assert!(
+            answers.peek().unwrap().is_some(),
+            "that it was not taken is overlooked"
+        );
     }
     serving.join().unwrap();
 }

@@ -88,6 +88,34 @@ fn call_with_new_client(connector: &Connector) -> Outcome<usize> {
 }
 
 #[test]
+fn long_requests_that_were_not_taken_go_to_the_successor() {
+    let address = address("long");
+    let first = Stage::new(&address, "first", 1);
+    let connector = Connector::new(address.clone());
+    let running = call_aside(&connector, LONG);
+    first.await_begun(1);
+    let waiting = [(); 2].map(|()| {
+        let mut client = connector.client().unwrap();
+        std::thread::spawn(move || {
+            let long = vec![7; 1 << 20];
+            text(client.call(Call::new(&long).message_type(1).timeout(LONG)))
+        })
+    });
+    std::thread::sleep(Duration::from_millis(20));
+    first.drain(LONG);
+    let second = Stage::new(&address, "second", 2);
+    // One that was taken as its first part came runs to its end where it is, when there is room for it.
+    first.gate.add_permits(1);
+    assert_eq!(running.join().unwrap(), by("first"));
+    for call in waiting {
+        let ended = call.join().unwrap();
+        assert!([by("first"), by("second")].contains(&ended), "{ended:?}");
+    }
+    assert_eq!(first.begun() + second.begun(), 3, "each once");
+    first.server.drain(Duration::ZERO).unwrap();
+}
+
+#[test]
 fn what_still_runs_when_the_time_is_over_may_have_been_executed() {
     let address = address("over");
     let first = Stage::new(&address, "first", 1);
