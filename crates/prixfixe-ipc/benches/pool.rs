@@ -5,16 +5,14 @@
 //! cargo bench -p prixfixe-ipc --bench pool
 //! ```
 
-use std::error::Error;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
+mod server_process;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Barrier, Mutex};
 use std::time::{Duration, Instant};
 
-use prixfixe_ipc::{
-    Address, Client, Connector, Pool, PoolSettings, Reply, Request, Server, ServerConfig,
-};
+use prixfixe_ipc::{Client, Connector, Pool, PoolSettings, Reply, Request, ServerConfig};
+use server_process::{Failure, ServerProcess, name_to_serve};
 
 /// Octets of requests and replies.
 const PAYLOAD: usize = 64;
@@ -23,34 +21,22 @@ const ROUNDS: usize = 7;
 /// How long a turn lasts.
 const TURN: Duration = Duration::from_millis(300);
 
-type Failure = Box<dyn Error>;
-
 fn main() -> Result<(), Failure> {
-    let arguments: Vec<String> = std::env::args().collect();
-    match arguments.get(1).map(String::as_str) {
-        Some("serve") => serve(arguments.get(2).ok_or("no address")?),
-        _ => measure(),
+    match name_to_serve() {
+        Some(name) => serve(&name),
+        None => measure(),
     }
 }
 
 fn serve(name: &str) -> Result<(), Failure> {
-    let server = Server::bind(&Address::abstract_name(name)?, ServerConfig::default())?;
-    // Until whoever started this closes the pipe, or dies.
-    let stop = server.stopper();
-    std::thread::spawn(move || {
-        let _ = std::io::stdin().read_line(&mut String::new());
-        stop.stop();
-    });
-    println!("ready");
-    std::io::stdout().flush()?;
-    let echo = |request: Request<'_>, reply: &mut Reply<'_>| reply.write(request.payload());
-    Ok(server.serve(echo)?)
+    server_process::serve(name, ServerConfig::default(), |server| {
+        server.serve(|request: Request<'_>, reply: &mut Reply<'_>| reply.write(request.payload()))
+    })
 }
 
 fn measure() -> Result<(), Failure> {
-    let name = format!("prixfixe-bench-pool-{}", std::process::id());
-    let mut server = start(&name)?;
-    let address = Address::abstract_name(&name)?;
+    let server = ServerProcess::start("pool")?;
+    let address = server.address.clone();
     println!("calls/s, medians of {ROUNDS} turns; {PAYLOAD} octets");
     println!("threads   pool(64)   pool(2)   client each   one client and a lock");
     for threads in [1, 2, 8, 32] {
@@ -93,20 +79,7 @@ fn measure() -> Result<(), Failure> {
         let [wide, narrow, own, locked] = figures.map(median);
         println!("{threads:>7} {wide:>10} {narrow:>9} {own:>13} {locked:>23}");
     }
-    drop(server.stdin.take());
-    server.wait()?;
     Ok(())
-}
-
-fn start(name: &str) -> Result<Child, Failure> {
-    let mut server = Command::new(std::env::current_exe()?)
-        .args(["serve", name])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let said = server.stdout.take().ok_or("no output")?;
-    BufReader::new(said).read_line(&mut String::new())?;
-    Ok(server)
 }
 
 /// Calls per second of all threads together.

@@ -5,15 +5,15 @@
 //! cargo bench -p prixfixe-ipc --features rkyv,workload --bench typed
 //! ```
 
-use std::error::Error;
+mod server_process;
+
 use std::hint::black_box;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use prixfixe_ipc::typed::{self, Rkyv, Service};
 use prixfixe_ipc::workload::{digest, fill, replying_to};
-use prixfixe_ipc::{Address, Refusal, Reply, Request, Server, ServerConfig};
+use prixfixe_ipc::{Refusal, Reply, Request, ServerConfig};
+use server_process::{Failure, ServerProcess, name_to_serve};
 
 /// Octets of every payload, of either kind, typed header included.
 const PAYLOAD: usize = 1024;
@@ -44,13 +44,10 @@ impl typed::Request for Record {
 /// What the encoding of a [`Record`] has beside its body; checked before anything is measured.
 const BESIDE_THE_BODY: usize = 132;
 
-type Failure = Box<dyn Error>;
-
 fn main() -> Result<(), Failure> {
-    let arguments: Vec<String> = std::env::args().collect();
-    match arguments.get(1).map(String::as_str) {
-        Some("serve") => serve(arguments.get(2).ok_or("no address")?),
-        _ => measure(),
+    match name_to_serve() {
+        Some(name) => serve(&name),
+        None => measure(),
     }
 }
 
@@ -76,22 +73,14 @@ fn serve(name: &str) -> Result<(), Failure> {
             fill(reply.extend(PAYLOAD)?, replying_to(1), number);
             Ok(())
         });
-    let server = Server::bind(&Address::abstract_name(name)?, ServerConfig::default())?;
-    // Until whoever started this closes the pipe, or dies.
-    let stop = server.stopper();
-    std::thread::spawn(move || {
-        let _ = std::io::stdin().read_line(&mut String::new());
-        stop.stop();
-    });
-    println!("ready");
-    std::io::stdout().flush()?;
-    Ok(server.serve(service)?)
+    server_process::serve(name, ServerConfig::default(), |server| {
+        server.serve(service)
+    })
 }
 
 fn measure() -> Result<(), Failure> {
-    let name = format!("prixfixe-bench-typed-{}", std::process::id());
-    let mut server = start(&name)?;
-    let mut client = typed::Client::connect(&Address::abstract_name(&name)?)?;
+    let server = ServerProcess::start("typed")?;
+    let mut client = typed::Client::connect(&server.address)?;
     let mut asker = Asker::new();
     asker.check_sizes(&mut client)?;
 
@@ -105,9 +94,6 @@ fn measure() -> Result<(), Failure> {
             typed.push(typed_us);
         }
     }
-    drop(server.stdin.take());
-    server.wait()?;
-
     let mut ratios: Vec<f64> = typed
         .iter()
         .zip(&raw)
@@ -125,17 +111,6 @@ fn measure() -> Result<(), Failure> {
     );
     println!("median of the ratios: {:.2}", median(&mut ratios));
     Ok(())
-}
-
-fn start(name: &str) -> Result<Child, Failure> {
-    let mut server = Command::new(std::env::current_exe()?)
-        .args(["serve", name])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let said = server.stdout.take().ok_or("no output")?;
-    BufReader::new(said).read_line(&mut String::new())?;
-    Ok(server)
 }
 
 /// Makes calls for the time of a turn, and returns the mean of one, in microseconds.

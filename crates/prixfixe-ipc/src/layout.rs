@@ -2,6 +2,7 @@
 
 use crate::memory::{PeerWord, Region};
 use crate::ring::{RingMemory, record_size};
+use crate::stream::MAX_STREAM_WINDOW;
 
 /// The version of everything on this page and of the control messages. A process that speaks another
 /// one is refused, with both numbers.
@@ -119,12 +120,27 @@ impl ChannelSizes {
         usize::from(self.max_in_flight).min(by_ring.min(MAX_STREAMS) as usize)
     }
 
-    /// The longest part of an item that goes into one record: short enough that several are under way
-    /// in the half of the ring that streams may use.
+    /// The longest part of an item that may stand in one record.
     pub(crate) fn max_part(self) -> usize {
         (self.max_payload as usize)
             .min(self.ring as usize / 8)
             .max(1)
+    }
+
+    /// Octets of items that may lie on one side of a stream, where `asked` is wished: at least as many as
+    /// may be in the ring.
+    pub(crate) fn stream_window(self, asked: usize) -> usize {
+        let least = 2 * (self.max_part() + crate::memory::WORD);
+        asked
+            .min(MAX_STREAM_WINDOW)
+            .max(self.ring as usize / 2)
+            .max(least)
+    }
+
+    /// How long a part we make of an item: short enough that the other side reads one while the next is
+    /// written.
+    pub(crate) fn usual_part(self) -> usize {
+        self.max_part().min((self.ring / 16) as usize)
     }
 
     /// Octets of the segment.

@@ -2,7 +2,7 @@
 //! blocking and asynchronous clients are built on it alike.
 
 use super::slots::{Addressee, Sent, Slots};
-use super::streams::{PartSent, StreamReply, Streams};
+use super::streams::{Direct, PartSent, StreamReply, Streams};
 use crate::call::Call;
 use crate::claim::{Canceller, Executed};
 use crate::fault_point::{Point, reach};
@@ -24,6 +24,9 @@ pub(crate) struct Channel {
     /// Replies were read since the server was last told.
     gave_room: bool,
 }
+
+/// Of the ring: when so much of streams was read, the server is shown that it has room.
+const TELL_EVERY: u64 = 8;
 
 /// Why a request cannot be sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,12 +193,24 @@ impl Channel {
 
     /// The next that somebody waits for. What nobody waits for any more is passed over.
     pub(crate) fn next_arrival(&mut self) -> Result<Option<Arrival>, Corrupt> {
+        self.next_arrival_for(None)
+    }
+
+    /// As [`Channel::next_arrival`]. Parts that the caller of `direct` waits for go straight to him.
+    pub(crate) fn next_arrival_for(
+        &mut self,
+        mut direct: Option<Direct<'_>>,
+    ) -> Result<Option<Arrival>, Corrupt> {
         // Bounded: each turn passes a record, and the ring holds only so many.
         while let Some(record) = self.replies.peek()? {
             if record.frame.kind.is_of_stream() {
-                let header = self.streams.receive(&self.replies, &record)?;
+                let direct = direct.as_mut().map(Direct::lend);
+                let header = self.streams.receive(&self.replies, &record, direct)?;
                 self.note_head(header.head)?;
                 self.replies.advance(&record);
+                if self.replies.unpublished() >= u64::from(self.sizes.ring()) / TELL_EVERY {
+                    self.replies.publish_head();
+                }
                 return Ok(Some(Arrival::Stream));
             }
             let (header, payload) = ReplyHeader::read(&self.replies, &record)?;

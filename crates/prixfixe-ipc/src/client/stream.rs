@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::ClientStatistics;
 use super::connector::Connection;
-use super::streams::{Fetched, PartSent, StreamReply, append, place};
+use super::streams::{Direct, Fetched, PartSent, StreamReply, append, place};
 use super::wait::{Deadline, Waited};
 use crate::outcome::{Cause, Executed, Outcome, Refusal};
 use crate::stream::StreamError;
@@ -181,7 +181,7 @@ impl<'c> Stream<'c> {
     /// As [`Stream::receive`].
     pub fn try_receive(&mut self, item: &mut Vec<u8>) -> Result<Option<bool>, StreamError> {
         self.own()?;
-        if self.arrive()? {
+        if self.arrive(None)? {
             // A server that had no room may sleep, and nobody need sleep here.
             self.connection.ring(self.statistics);
         }
@@ -237,7 +237,14 @@ impl<'c> Stream<'c> {
                     self.connection.publish(self.statistics);
                     continue;
                 }
-                Fetched::Nothing => self.wait(),
+                Fetched::Nothing => {
+                    let direct = Direct {
+                        call: self.call,
+                        reply: &mut *reply,
+                        length: &mut length,
+                    };
+                    self.wait_for(Some(direct))
+                }
                 Fetched::End => match channel.take_stream_reply(self.call) {
                     Some(ended) => return self.ended(&ended, reply, length),
                     None => Err(StreamError::HungUp),
@@ -303,7 +310,12 @@ impl<'c> Stream<'c> {
 
     /// Waits until something has come, and takes it in.
     fn wait(&mut self) -> Result<(), StreamError> {
-        if self.arrive()? {
+        self.wait_for(None)
+    }
+
+    /// As [`Stream::wait`]. Parts of a long reply go straight to its caller.
+    fn wait_for(&mut self, mut direct: Option<Direct<'_>>) -> Result<(), StreamError> {
+        if self.arrive(direct.as_mut().map(Direct::lend))? {
             return Ok(());
         }
         if self.cut.is_some() {
@@ -315,11 +327,11 @@ impl<'c> Stream<'c> {
         };
         let waited = self.connection.wait(false, &mut deadline, self.statistics);
         match waited {
-            Waited::Ready => self.arrive().map(drop),
+            Waited::Ready => self.arrive(direct).map(drop),
             Waited::Over(Cause::Deadline) => Err(StreamError::Deadline),
             Waited::Over(cause) => {
                 // What was written before counts.
-                let came = self.arrive()?;
+                let came = self.arrive(direct)?;
                 self.connection.note_lost();
                 self.cut = Some(cause);
                 if came {
@@ -332,11 +344,16 @@ impl<'c> Stream<'c> {
     }
 
     /// Takes in what has come. True when that was anything.
-    fn arrive(&mut self) -> Result<bool, StreamError> {
+    fn arrive(&mut self, mut direct: Option<Direct<'_>>) -> Result<bool, StreamError> {
         let mut came = false;
         loop {
-            match self.connection.channel_mut().next_arrival() {
-                Ok(Some(_)) => came = true,
+            let direct = direct.as_mut().map(Direct::lend);
+            match self.connection.channel_mut().next_arrival_for(direct) {
+                Ok(Some(_)) => {
+                    came = true;
+                    // What came straight to its caller made room for more.
+                    self.connection.publish(self.statistics);
+                }
                 Ok(None) => break,
                 Err(corrupt) => return Err(self.lose(Cause::Corrupt(corrupt))),
             }

@@ -12,13 +12,14 @@ use crate::layout::{ChannelSizes, STREAM_RESERVE};
 use crate::outcome::{Cause, Executed, Outcome, Refusal};
 use crate::record::{Ending, GIVEN_UP, ItemFlags, Payload, StreamHeader, item_cost};
 use crate::ring::{Consumer, Corrupt, Kind, Producer, Record};
-use crate::stream::MAX_STREAM_WINDOW;
 
 /// The streams of one channel.
 pub(crate) struct Streams {
     open: Vec<Stream>,
     window: u64,
     max_part: usize,
+    /// How long a part of ours is, in octets.
+    usual_part: usize,
     /// How many may be open.
     most: usize,
     /// Room in the request ring that streams may use, in octets: half of it is left to calls.
@@ -116,6 +117,33 @@ pub(crate) fn place(part: &[u8], reply: &mut [u8], length: &mut usize) -> bool {
     true
 }
 
+/// Where parts of a long reply go that come while their caller looks.
+pub(crate) struct Direct<'d> {
+    pub(crate) call: u64,
+    pub(crate) reply: &'d mut [u8],
+    /// Bytes of `reply` that are taken.
+    pub(crate) length: &'d mut usize,
+}
+
+impl<'d> Direct<'d> {
+    /// The same for a while.
+    pub(crate) fn lend(&mut self) -> Direct<'_> {
+        Direct {
+            call: self.call,
+            reply: self.reply,
+            length: self.length,
+        }
+    }
+
+    /// The next `length` bytes of the reply, if it has so many.
+    fn room(self, length: usize) -> Option<&'d mut [u8]> {
+        let end = *self.length + length;
+        let room = self.reply.get_mut(*self.length..end)?;
+        *self.length = end;
+        Some(room)
+    }
+}
+
 impl StreamReply {
     /// How the call ended, with the reply in `reply`, behind the `length` bytes that came before.
     pub(crate) fn outcome(&self, reply: &mut [u8], mut length: usize) -> Outcome<usize> {
@@ -136,10 +164,9 @@ impl Streams {
         let max_part = sizes.max_part();
         Self {
             open: Vec::new(),
-            window: window
-                .min(MAX_STREAM_WINDOW)
-                .max(2 * (max_part + crate::memory::WORD)) as u64,
+            window: sizes.stream_window(window) as u64,
             max_part,
+            usual_part: sizes.usual_part(),
             most: sizes.max_streams(),
             share: u64::from(sizes.ring() / 2),
         }
@@ -197,6 +224,7 @@ impl Streams {
         &mut self,
         replies: &Consumer,
         record: &Record,
+        direct: Option<Direct<'_>>,
     ) -> Result<StreamHeader, Corrupt> {
         let (header, flags, payload) = StreamHeader::read(replies, record)?;
         if payload.length > self.max_part {
@@ -212,7 +240,10 @@ impl Streams {
         };
         let stream = self.open.iter_mut().find(of_it).ok_or(Corrupt::Call)?;
         match record.frame.kind {
-            Kind::ITEM => stream.receive(replies, record, flags, payload)?,
+            Kind::ITEM => {
+                let direct = direct.filter(|direct| direct.call == stream.call);
+                stream.receive(replies, record, flags, payload, direct)?;
+            }
             Kind::CREDIT => stream.allowed = stream.allowed.max(header.limit),
             _ => stream.stopped = true,
         }
@@ -258,7 +289,7 @@ impl Streams {
         item: &[u8],
         from: usize,
     ) -> Result<PartSent, Corrupt> {
-        let (max_part, share) = (self.max_part, self.share);
+        let (usual_part, share) = (self.usual_part, self.share);
         let Some(stream) = self.find(call) else {
             return Ok(PartSent::Stopped);
         };
@@ -266,7 +297,7 @@ impl Streams {
             return Ok(PartSent::Stopped);
         }
         let rest = item.get(from..).unwrap_or_default();
-        let part = &rest[..rest.len().min(max_part)];
+        let part = &rest[..rest.len().min(usual_part)];
         let cost = item_cost(part.len());
         if cost > stream.allowed.saturating_sub(stream.sent) {
             return Ok(PartSent::Later);
@@ -442,6 +473,7 @@ impl Stream {
         record: &Record,
         flags: ItemFlags,
         payload: Payload,
+        direct: Option<Direct<'_>>,
     ) -> Result<(), Corrupt> {
         let cost = item_cost(payload.length);
         if flags.ends_stream || cost > self.granted - self.received {
@@ -449,6 +481,14 @@ impl Stream {
         }
         self.received += cost;
         if self.given_up.is_some() {
+            return Ok(());
+        }
+        if let Some(direct) = direct
+            && self.incoming.is_empty()
+            && let Some(room) = direct.room(payload.length)
+        {
+            replies.copy_out(record, payload.offset, room);
+            self.fetched += cost;
             return Ok(());
         }
         match self.incoming.push(payload.length, flags.ends_item) {

@@ -83,6 +83,11 @@ impl Consumer {
         self.head
     }
 
+    /// Octets that were read and not told to the producer.
+    pub(crate) fn unpublished(&self) -> u64 {
+        self.head - self.published_head
+    }
+
     /// The word whose low half a sleeper waits on, and its value at the last look.
     pub(crate) fn tail_word(&self) -> (&PeerWord, u64) {
         (&self.tail_word, self.tail)

@@ -55,6 +55,11 @@ impl Producer {
         self.tail - self.head
     }
 
+    /// Octets that are written and not published.
+    pub(crate) fn unpublished(&self) -> u64 {
+        self.tail - self.published
+    }
+
     pub(crate) fn capacity(&self) -> u64 {
         self.capacity
     }

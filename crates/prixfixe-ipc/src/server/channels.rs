@@ -2,6 +2,8 @@
 
 mod streaming;
 
+use std::borrow::Cow;
+
 use super::execution::{Answer, Ticket};
 use super::links::LinkWake;
 use super::stream_desk::StreamLimits;
@@ -129,7 +131,10 @@ impl Channel {
 
     /// The next request, if there is one and the client has room for its reply. What stands before it
     /// and belongs to streams goes to them.
-    pub(super) fn next(&mut self) -> Result<Option<Waiting>, Corrupt> {
+    pub(super) fn next(
+        &mut self,
+        mut wake: Option<&mut LinkWake>,
+    ) -> Result<Option<Waiting>, Corrupt> {
         // Bounded by the records of streams in a turn.
         let record = loop {
             let Some(record) = self.requests.peek()? else {
@@ -142,6 +147,11 @@ impl Channel {
                 return Ok(None);
             }
             self.receive(&record)?;
+            if self.must_tell_head() {
+                // Now and not at the end of the turn: the client writes while we read on.
+                self.tell_head()?;
+                self.show(wake.as_deref_mut());
+            }
         };
         let (header, opening, payload) = RequestHeader::read(&self.requests, &record)?;
         if header.call != self.next_call {
@@ -190,7 +200,7 @@ impl Channel {
     /// Takes `waiting` and refuses it.
     pub(super) fn refuse(&mut self, index: usize, waiting: &Waiting, refusal: Refusal) {
         if let Some(ticket) = self.take(index, waiting, &mut []) {
-            self.answer(ticket, &Answer::refusal(refusal));
+            self.answer(ticket, Answer::refusal(refusal));
         }
     }
 
@@ -232,10 +242,10 @@ impl Channel {
         }
         self.answer(
             ticket,
-            &Answer {
+            Answer {
                 ending: Ending::TakenBack,
                 message_type: 0,
-                payload: &[],
+                payload: Cow::Borrowed(&[]),
             },
         );
         None
@@ -259,9 +269,9 @@ impl Channel {
         let not_taken = Answer {
             ending: Ending::NotTaken,
             message_type: 0,
-            payload: &[],
+            payload: Cow::Borrowed(&[]),
         };
-        self.answer(ticket, &not_taken);
+        self.answer(ticket, not_taken);
         let woken = self.show(link);
         reach(Point::ServerNotTaken);
         self.taker.pass(header.call);
@@ -272,13 +282,15 @@ impl Channel {
 
     /// Writes the answer to a call that was taken. It is seen once it is [shown](Channel::show). That of
     /// a stream goes behind its items.
-    pub(super) fn answer(&mut self, ticket: Ticket, answer: &Answer<'_>) {
-        let max_payload = self.sizes.max_payload() as usize;
-        if ticket.in_parts && self.streams.close(ticket, answer, max_payload) {
-            self.unsent = true;
-            return;
+    pub(super) fn answer(&mut self, ticket: Ticket, answer: Answer<'_>) {
+        if !ticket.in_parts {
+            return self.write_answer(ticket, &answer);
         }
-        self.write_answer(ticket, answer);
+        let max_payload = self.sizes.max_payload() as usize;
+        match self.streams.close(ticket, answer, max_payload) {
+            Some(answer) => self.write_answer(ticket, &answer),
+            None => self.unsent = true,
+        }
     }
 
     fn write_answer(&mut self, ticket: Ticket, answer: &Answer<'_>) {
@@ -294,7 +306,7 @@ impl Channel {
             Kind::REPLY,
             header.tags(),
             &header.to_words(),
-            answer.payload,
+            &answer.payload,
         );
         debug_assert!(pushed.is_ok(), "room was kept when the call was taken");
         reach(Point::ServerReplyWritten);

@@ -11,7 +11,7 @@ use super::stream_desk::StreamLimits;
 use crate::address::SocketAccess;
 use crate::credentials::PeerPolicy;
 use crate::layout::ChannelSizes;
-use crate::stream::{DEFAULT_MAX_MESSAGE, DEFAULT_STREAM_WINDOW, MAX_STREAM_WINDOW};
+use crate::stream::{DEFAULT_MAX_MESSAGE, DEFAULT_STREAM_WINDOW};
 
 /// The limits and the policy of a server. The defaults serve a thousand local clients of one user.
 #[derive(Clone)]
@@ -39,8 +39,7 @@ pub struct ServerConfig {
     /// clients together. For each, room for the longest request and the longest reply is set aside.
     pub max_running: NonZeroUsize,
     /// Octets of items that may lie here of each stream and direction, sent and not fetched. More lets
-    /// a stream flow over longer pauses of who reads it. At least twice the longest part of an item is
-    /// set aside.
+    /// a stream flow over longer pauses of who reads it. At least half a ring is set aside.
     pub stream_window: usize,
     /// The longest item of a stream, in octets.
     pub max_message: usize,
@@ -72,10 +71,8 @@ impl ServerConfig {
         let max_part = sizes.max_part();
         StreamLimits {
             max_part,
-            window: self
-                .stream_window
-                .min(MAX_STREAM_WINDOW)
-                .max(2 * (max_part + crate::memory::WORD)),
+            usual_part: sizes.usual_part(),
+            window: sizes.stream_window(self.stream_window),
             max_item: self.max_message,
         }
     }

@@ -8,6 +8,7 @@ pub(super) use immediate::Immediate;
 pub(super) use slots::Slots;
 pub(super) use woken::Woken;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -81,7 +82,7 @@ pub(super) struct Answer<'a> {
     pub(super) ending: Ending,
     pub(super) message_type: u32,
     /// Empty unless the call was completed.
-    pub(super) payload: &'a [u8],
+    pub(super) payload: Cow<'a, [u8]>,
 }
 
 impl Answer<'_> {
@@ -90,7 +91,7 @@ impl Answer<'_> {
         Self {
             ending: Ending::Refused(refusal),
             message_type: 0,
-            payload: &[],
+            payload: Cow::Borrowed(&[]),
         }
     }
 }
@@ -112,4 +113,20 @@ pub(super) enum Progress<'a> {
 pub(super) struct Finished<'a> {
     pub(super) ticket: Ticket,
     pub(super) answer: Answer<'a>,
+}
+
+/// The reply as the answer has it. One of a call in parts may have to wait and goes with the answer.
+fn reply_of(reply: &mut Vec<u8>, in_parts: bool) -> Cow<'_, [u8]> {
+    if in_parts {
+        Cow::Owned(std::mem::take(reply))
+    } else {
+        Cow::Borrowed(reply)
+    }
+}
+
+/// Makes `reply` as large as replies usually are, where the last one took it along.
+fn make_room(reply: &mut Vec<u8>, max_payload: usize) {
+    if reply.capacity() < max_payload {
+        *reply = Vec::with_capacity(max_payload);
+    }
 }

@@ -15,7 +15,7 @@ pub(super) struct LongMessage {
     taken: bool,
     reply: Vec<u8>,
     sent: usize,
-    max_part: usize,
+    usual_part: usize,
 }
 
 /// A request that is whole.
@@ -33,7 +33,7 @@ impl LongMessage {
     pub(super) fn new(
         header: RequestHeader,
         total: usize,
-        max_part: usize,
+        usual_part: usize,
     ) -> Result<Self, TryReserveError> {
         Ok(Self {
             header,
@@ -43,7 +43,7 @@ impl LongMessage {
             taken: total == 0,
             reply: Vec::new(),
             sent: 0,
-            max_part,
+            usual_part,
         })
     }
 
@@ -107,7 +107,7 @@ impl LongMessage {
     /// The next part of the reply.
     pub(super) fn next_part(&self) -> &[u8] {
         let rest = self.reply.get(self.sent..).unwrap_or_default();
-        &rest[..rest.len().min(self.max_part)]
+        &rest[..rest.len().min(self.usual_part)]
     }
 
     /// Shows `send` the next part of the reply, and whether it is the last, and passes it if that returns

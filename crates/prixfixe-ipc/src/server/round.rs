@@ -201,18 +201,20 @@ impl<E: Execution> Core<E> {
             let link = channel.link;
             let refused = match progress {
                 Progress::Finished(Finished { answer, .. }) => {
-                    channel.answer(ticket, &answer);
+                    let refused = is_refusal(answer.ending);
+                    channel.answer(ticket, answer);
                     channel.running = channel.running.saturating_sub(1);
                     if let Some(at) = ticket.sampled_at {
                         self.page.statistics.timed(at.elapsed());
                     }
-                    Some(is_refusal(answer.ending))
+                    Some(refused)
                 }
                 Progress::Moved(_) => None,
             };
             if ticket.in_parts {
                 channel.look_at_streams();
-                if let Err(corrupt) = channel.send_streams() {
+                let wake = self.links.get_mut(link).and_then(link_wake);
+                if let Err(corrupt) = channel.send_streams(wake) {
                     self.doomed.push((link, DropReason::Corrupt(corrupt)));
                     continue;
                 }

@@ -11,8 +11,8 @@ use crate::stream::StreamError;
 /// One open stream, between its two sides.
 pub(super) struct StreamDesk {
     state: Mutex<State>,
-    /// The longest part of an item that goes into one record, in octets.
-    max_part: usize,
+    /// How long a part of an item is, in octets.
+    usual_part: usize,
     /// The longest item that the handler is given, in octets.
     max_item: usize,
     /// Calls the server, for a handler that goes on elsewhere.
@@ -57,6 +57,8 @@ pub(super) struct StreamLimits {
     pub(super) window: usize,
     /// Of an item in one record.
     pub(super) max_part: usize,
+    /// Of an item in a record of ours.
+    pub(super) usual_part: usize,
     /// Of an item.
     pub(super) max_item: usize,
 }
@@ -75,8 +77,9 @@ impl StreamDesk {
     pub(super) fn new(limits: StreamLimits, server: Waker) -> Self {
         let StreamLimits {
             window,
-            max_part,
+            usual_part,
             max_item,
+            ..
         } = limits;
         Self {
             state: Mutex::new(State {
@@ -96,7 +99,7 @@ impl StreamDesk {
                 },
                 attended: false,
             }),
-            max_part,
+            usual_part,
             max_item,
             server,
         }
@@ -281,7 +284,7 @@ impl StreamDesk {
             if room == 0 {
                 break None;
             }
-            let length = rest.len().min(room).min(self.max_part);
+            let length = rest.len().min(room).min(self.usual_part);
             let last = length == rest.len();
             match outgoing.items.push(length, last) {
                 Ok(room) => room.copy_from_slice(&rest[..length]),

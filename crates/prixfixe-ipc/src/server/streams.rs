@@ -7,6 +7,8 @@
 //! ```
 //! The reply is the last that is sent of a stream, so its client needs no other sign of its end.
 
+use std::borrow::Cow;
+
 use super::execution::{Answer, Ticket};
 use super::long_message::{Gathered, LongMessage};
 use super::stream_body::StreamBody;
@@ -74,7 +76,7 @@ impl Closed {
         Answer {
             ending: self.ending,
             message_type: self.message_type,
-            payload: &self.payload,
+            payload: Cow::Borrowed(&self.payload),
         }
     }
 }
@@ -119,25 +121,25 @@ impl Streams {
         });
     }
 
-    /// The handler of `ticket` has answered. True when what it left before must go first, or the answer
-    /// has to wait for room.
-    pub(super) fn close(
+    /// The handler of `ticket` has answered. Returns the answer if it can go at once, and keeps it if what
+    /// the handler left before must go first, or it has to wait for room.
+    pub(super) fn close<'a>(
         &mut self,
         ticket: Ticket,
-        answer: &Answer<'_>,
+        answer: Answer<'a>,
         max_payload: usize,
-    ) -> bool {
+    ) -> Option<Answer<'a>> {
         let Some(index) = self.position(ticket.call) else {
-            return false;
+            return Some(answer);
         };
         let stream = &mut self.open[index];
         stream.body.answered();
         let at_once = answer.payload.is_empty() && stream.body.next_cost().is_none();
         if answer.ending != Ending::Completed || at_once {
             self.open.swap_remove(index);
-            return false;
+            return Some(answer);
         }
-        let mut payload = answer.payload.to_vec();
+        let mut payload = answer.payload.into_owned();
         if let StreamBody::Long(long) = &mut stream.body
             && payload.len() > max_payload
         {
@@ -148,7 +150,7 @@ impl Streams {
             message_type: answer.message_type,
             payload,
         });
-        true
+        None
     }
 
     /// The next long request that is whole and was not executed yet, with its ticket.

@@ -8,6 +8,7 @@ use crate::outcome::Refusal;
 use crate::record::{Opening, RequestHeader, StreamHeader};
 use crate::ring::{Corrupt, Kind, Record};
 use crate::server::execution::Ticket;
+use crate::server::links::LinkWake;
 use crate::server::long_message::{Gathered, LongMessage};
 use crate::server::stream_body::StreamBody;
 use crate::server::stream_desk::{StreamDesk, StreamLimits};
@@ -16,7 +17,7 @@ use crate::server::streams::Sent;
 /// Streams leave half the ring to calls, so that no reply stands behind more than that of them.
 const STREAM_SHARE: u64 = 2;
 /// Of the ring: a client is told that so much of its streams was read, at the latest.
-const TELL_EVERY: u64 = 8;
+const TELL_EVERY: u64 = 4;
 
 impl Channel {
     /// Gives a record to the stream that it belongs to.
@@ -62,7 +63,9 @@ impl Channel {
             return Ok(());
         };
         let StreamLimits {
-            max_part, max_item, ..
+            usual_part,
+            max_item,
+            ..
         } = self.limits;
         let total = total as usize;
         if total > max_item {
@@ -71,7 +74,8 @@ impl Channel {
         if !self.may_open_stream() || self.streams.held() + total > max_item {
             return Err(Refusal::Busy);
         }
-        let long = LongMessage::new(waiting.header, total, max_part).map_err(|_| Refusal::Busy)?;
+        let long =
+            LongMessage::new(waiting.header, total, usual_part).map_err(|_| Refusal::Busy)?;
         self.streams.open(
             ticket,
             waiting.header.priority,
@@ -101,9 +105,12 @@ impl Channel {
         self.unsent = true;
     }
 
-    /// Sends what streams have to send, of which there is little at a time. Returns how many records
-    /// that were.
-    pub(in crate::server) fn send_streams(&mut self) -> Result<u32, Corrupt> {
+    /// Sends what streams have to send, a bounded part of it, and shows it as it goes. Returns how many
+    /// records that were; the last ones are still to be [shown](Channel::show).
+    pub(in crate::server) fn send_streams(
+        &mut self,
+        mut wake: Option<&mut LinkWake>,
+    ) -> Result<u32, Corrupt> {
         if !self.unsent && !self.waits_for_room && !self.must_tell_head() {
             return Ok(0);
         }
@@ -135,7 +142,13 @@ impl Channel {
                     has_room_beside(replies, reserved, largest, size, STREAM_SHARE)
                 })?;
             match sent {
-                Sent::One => written += 1,
+                Sent::One => {
+                    written += 1;
+                    if self.replies.unpublished() >= self.replies.capacity() / TELL_EVERY {
+                        // The client reads while we write on.
+                        self.show(wake.as_deref_mut());
+                    }
+                }
                 Sent::Nothing => break,
                 Sent::NoRoom => {
                     self.waits_for_room = true;
@@ -157,22 +170,23 @@ impl Channel {
         if written > 0 {
             self.told_head = head;
         } else if self.must_tell_head() {
-            written += self.tell_head(head)?;
+            written += u32::from(self.tell_head()?);
         }
         Ok(written)
     }
 
     /// Whether the client may wait for room that it was not told of.
-    fn must_tell_head(&self) -> bool {
+    pub(super) fn must_tell_head(&self) -> bool {
         let untold = self.requests.head() - self.told_head;
         !self.streams.is_empty() && untold >= self.replies.capacity() / TELL_EVERY
     }
 
-    /// Tells the client how far its requests were read, for it may wait for room.
-    fn tell_head(&mut self, head: u64) -> Result<u32, Corrupt> {
+    /// Tells the client how far its requests were read. False when there is no room for that now.
+    pub(super) fn tell_head(&mut self) -> Result<bool, Corrupt> {
+        let head = self.requests.head();
         let header = StreamHeader {
             call: 0,
-            head,
+            head: self.requests.head(),
             slot: 0,
             limit: 0,
         };
@@ -183,12 +197,12 @@ impl Channel {
                 .replies
                 .push_control(Kind::CREDIT, [0; 3], &header.to_words())
                 .is_ok();
-        if !told {
+        if told {
+            self.told_head = head;
+        } else {
             self.waits_for_room = true;
-            return Ok(0);
         }
-        self.told_head = head;
-        Ok(1)
+        Ok(told)
     }
 
     /// Whether calls that were taken need what comes behind others.

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::{Answer, Execution, Progress, Start, Started};
+use super::{Answer, Execution, Progress, Start, Started, make_room, reply_of};
 use crate::aligned::AlignedBuffer;
 use crate::outcome::Refusal;
 use crate::record::Ending;
@@ -52,10 +52,7 @@ impl<H: Handler> Execution for Immediate<H> {
 
     fn start(&mut self, call: Start<'_>) -> Started<'_> {
         self.reply.clear();
-        if self.reply.capacity() > self.max_payload {
-            // The last reply was a long one. Its memory is not for keeping.
-            self.reply = Vec::with_capacity(self.max_payload);
-        }
+        make_room(&mut self.reply, self.max_payload);
         let long = self.long.take();
         let buffer = long.as_ref().unwrap_or(&self.request);
         let request = Request {
@@ -79,7 +76,7 @@ impl<H: Handler> Execution for Immediate<H> {
         Started::Answered(Answer {
             ending,
             message_type,
-            payload: &self.reply,
+            payload: reply_of(&mut self.reply, call.ticket.in_parts),
         })
     }
 

@@ -1,12 +1,13 @@
 //! Handlers that answer later: each runs in a slot that was made when the server started.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::woken::Woken;
-use super::{Answer, Execution, Finished, Progress, Start, Started, Ticket};
+use super::{Answer, Execution, Finished, Progress, Start, Started, Ticket, make_room, reply_of};
 use crate::aligned::AlignedBuffer;
 use crate::outcome::Refusal;
 use crate::record::Ending;
@@ -78,7 +79,7 @@ impl<H: AsyncHandler> Slots<H> {
     }
 
     /// Ends the call in a slot, whose future has returned or panicked.
-    fn end(&mut self, index: usize, ran: Ran) -> Answer<'_> {
+    fn end(&mut self, index: usize, ran: Ran, in_parts: bool) -> Answer<'_> {
         let slot = &mut self.places[index];
         // What the future still has is given back now; dropping it may panic like running it.
         let dropped = catch_unwind(AssertUnwindSafe(|| slot.future.set(None)));
@@ -105,9 +106,6 @@ impl<H: AsyncHandler> Slots<H> {
                 (Ending::Refused(refusal), 0)
             }
         };
-        if slot.reply.capacity() < self.max_payload {
-            slot.reply = Vec::with_capacity(self.max_payload);
-        }
         if ending != Ending::Completed {
             slot.reply.clear();
         }
@@ -115,7 +113,7 @@ impl<H: AsyncHandler> Slots<H> {
         Answer {
             ending,
             message_type,
-            payload: &slot.reply,
+            payload: reply_of(&mut slot.reply, in_parts),
         }
     }
 
@@ -189,16 +187,13 @@ impl<H: AsyncHandler> Execution for Slots<H> {
             return Started::Answered(Answer {
                 ending: Ending::Refused(Refusal::Busy),
                 message_type: 0,
-                payload: &[],
+                payload: Cow::Borrowed(&[]),
             });
         };
         self.last_call += 1;
         let slot = &mut self.places[index];
         slot.reply.clear();
-        if slot.reply.capacity() > self.max_payload {
-            // The last reply was a long one. Its memory is not for keeping.
-            slot.reply = Vec::with_capacity(self.max_payload);
-        }
+        make_room(&mut slot.reply, self.max_payload);
         let buffers = Buffers {
             request: self
                 .long
@@ -226,7 +221,7 @@ impl<H: AsyncHandler> Execution for Slots<H> {
             Err(_) => Poll::Ready(None),
         };
         match running {
-            Poll::Ready(ran) => Started::Answered(self.end(index, ran)),
+            Poll::Ready(ran) => Started::Answered(self.end(index, ran, call.ticket.in_parts)),
             Poll::Pending => {
                 self.places[index].ticket = Some(call.ticket);
                 Started::Running
@@ -248,7 +243,7 @@ impl<H: AsyncHandler> Execution for Slots<H> {
             match slot.run() {
                 Poll::Ready(ran) => {
                     if let Some(ticket) = slot.ticket.take() {
-                        let answer = self.end(index, ran);
+                        let answer = self.end(index, ran, ticket.in_parts);
                         return Some(Progress::Finished(Finished { ticket, answer }));
                     }
                 }

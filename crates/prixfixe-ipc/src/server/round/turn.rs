@@ -54,7 +54,7 @@ impl<E: Execution> Core<E> {
                 self.full = !start_gathered(&mut self.execution, channel, link, faults, &mut turn);
                 continue;
             }
-            let waiting = match channel.next()? {
+            let waiting = match channel.next(wake.as_deref_mut())? {
                 Some(waiting) => waiting,
                 // What was read just now may have made a long request whole.
                 None if channel.has_gathered() && !self.full => continue,
@@ -115,7 +115,7 @@ impl<E: Execution> Core<E> {
                 unshown = Unshown::default();
             }
         }
-        let sent = channel.send_streams()?;
+        let sent = channel.send_streams(wake.as_deref_mut())?;
         turn.woken += u32::from(channel.show(wake));
         let read = channel.stream_records();
         channel.publish_head();
@@ -156,7 +156,7 @@ fn start<E: Execution>(
         Ok(stream) => stream,
         Err(refusal) => {
             turn.refused += 1;
-            channel.answer(ticket, &Answer::refusal(refusal));
+            channel.answer(ticket, Answer::refusal(refusal));
             return false;
         }
     };
@@ -171,7 +171,7 @@ fn start<E: Execution>(
     match started {
         Started::Answered(answer) => {
             turn.refused += u32::from(is_refusal(answer.ending));
-            channel.answer(ticket, &answer);
+            channel.answer(ticket, answer);
             true
         }
         Started::Running => {
@@ -192,7 +192,7 @@ fn take_long(channel: &mut Channel, index: usize, waiting: &Waiting, turn: &mut 
     if let Err(refusal) = channel.open_long(ticket, waiting) {
         turn.taken += 1;
         turn.refused += 1;
-        channel.answer(ticket, &Answer::refusal(refusal));
+        channel.answer(ticket, Answer::refusal(refusal));
     }
 }
 
@@ -223,7 +223,7 @@ fn start_gathered<E: Execution>(
     match started {
         Started::Answered(answer) => {
             turn.refused += u32::from(is_refusal(answer.ending));
-            channel.answer(ticket, &answer);
+            channel.answer(ticket, answer);
         }
         Started::Running => {
             turn.started += 1;

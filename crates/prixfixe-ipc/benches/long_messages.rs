@@ -1,0 +1,158 @@
+//! Round trips of long messages beside a Unix socket, in turns: one blocking client, a server in a process
+//! of its own, and both sides touch every octet.
+//!
+//! ```sh
+//! cargo bench -p prixfixe-ipc --features workload --bench long_messages
+//! cargo bench -p prixfixe-ipc --features workload --bench long_messages -- --check
+//! ```
+
+mod server_process;
+
+use std::hint::black_box;
+use std::io::{Read, Write};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::time::Instant;
+
+use prixfixe_ipc::workload::digest;
+use prixfixe_ipc::{
+    ChannelSizes, Client, ClientOptions, Connector, Outcome, Reply, Request, ServerConfig,
+};
+use server_process::{Failure, ServerProcess, name_to_serve};
+
+/// A name, the octets of request and reply, round trips in a turn, and how many times as fast as the socket
+/// it has to be, if that was promised.
+const SIZES: [(&str, usize, u32, Option<f64>); 4] = [
+    ("64 KiB", 64 << 10, 400, None),
+    ("256 KiB", 256 << 10, 100, None),
+    ("1 MiB", 1 << 20, 40, Some(2.0)),
+    ("10 MiB", 10 << 20, 6, None),
+];
+/// Turns of each kind; medians are of so many.
+const PAIRS: usize = 11;
+
+fn main() -> Result<(), Failure> {
+    match name_to_serve() {
+        Some(name) => serve(&name),
+        None => measure(std::env::args().any(|argument| argument == "--check")),
+    }
+}
+
+fn serve(name: &str) -> Result<(), Failure> {
+    let socket = UnixListener::bind_addr(&socket_address(name)?)?;
+    std::thread::spawn(move || {
+        for stream in socket.incoming().flatten() {
+            std::thread::spawn(move || echo(stream));
+        }
+    });
+    let mut config = ServerConfig::default();
+    config.max_sizes = sizes()?;
+    server_process::serve(name, config, |server| {
+        server.serve(|request: Request<'_>, reply: &mut Reply<'_>| {
+            black_box(digest(request.payload()));
+            reply.write(request.payload())
+        })
+    })
+}
+
+/// Sends back what comes, each message behind its length.
+fn echo(mut stream: UnixStream) -> std::io::Result<()> {
+    let mut message = Vec::new();
+    loop {
+        let mut length = [0; 8];
+        stream.read_exact(&mut length)?;
+        message.resize(usize::try_from(u64::from_le_bytes(length)).unwrap_or(0), 0);
+        stream.read_exact(&mut message)?;
+        black_box(digest(&message));
+        stream.write_all(&length)?;
+        stream.write_all(&message)?;
+    }
+}
+
+fn socket_address(name: &str) -> std::io::Result<SocketAddr> {
+    SocketAddr::from_abstract_name(format!("{name}-socket"))
+}
+
+/// The rings of the specification's streams.
+fn sizes() -> Result<ChannelSizes, Failure> {
+    Ok(ChannelSizes::new(512 << 10, 128 << 10, 32)?)
+}
+
+fn measure(check: bool) -> Result<(), Failure> {
+    let server = ServerProcess::start("long")?;
+    let mut options = ClientOptions::default();
+    options.sizes = sizes()?;
+    let mut client = Connector::with_options(server.address.clone(), options).client()?;
+    let name = format!("prixfixe-bench-long-{}", std::process::id());
+    let mut stream = UnixStream::connect_addr(&socket_address(&name)?)?;
+    println!("round trips, µs, medians of {PAIRS} pairs of turns; rings of 512 KiB");
+    println!("size       in parts   Unix socket   times as fast");
+    let mut missed = false;
+    for (size, octets, count, bound) in SIZES {
+        let request: Vec<u8> = (0_u8..251).cycle().take(octets).collect();
+        let mut reply = vec![0; octets];
+        let (mut in_parts, mut by_socket) = (Vec::new(), Vec::new());
+        for turn in 0..=PAIRS {
+            let ours = mean_us(count, || by_parts(&mut client, &request, &mut reply))?;
+            let theirs = mean_us(count, || over_socket(&mut stream, &request, &mut reply))?;
+            // The first warms both up.
+            if turn > 0 {
+                in_parts.push(ours);
+                by_socket.push(theirs);
+            }
+        }
+        let (ours, theirs) = (median(&mut in_parts), median(&mut by_socket));
+        let ratio = theirs / ours;
+        let falls_short = bound.is_some_and(|bound| ratio < bound);
+        missed |= falls_short;
+        let verdict = bound.map_or(String::new(), |bound| {
+            let word = if falls_short { "missed" } else { "held" };
+            format!("   at least {bound}: {word}")
+        });
+        println!("{size:<8} {ours:>10.1} {theirs:>13.1} {ratio:>15.2}{verdict}");
+    }
+    if check && missed {
+        return Err("a bound was missed".into());
+    }
+    Ok(())
+}
+
+fn by_parts(client: &mut Client, request: &[u8], reply: &mut [u8]) -> Result<(), Failure> {
+    let outcome = client.call_into(request, reply);
+    if outcome != Outcome::Completed(request.len()) {
+        return Err(format!("{outcome:?}").into());
+    }
+    same(request, reply)
+}
+
+fn over_socket(stream: &mut UnixStream, request: &[u8], reply: &mut [u8]) -> Result<(), Failure> {
+    // A socket holds less than a message: who only wrote would wait for ever for one that only writes, but
+    // the server reads the whole before it answers.
+    stream.write_all(&(request.len() as u64).to_le_bytes())?;
+    stream.write_all(request)?;
+    let mut length = [0; 8];
+    stream.read_exact(&mut length)?;
+    stream.read_exact(reply)?;
+    same(request, reply)
+}
+
+fn same(request: &[u8], reply: &[u8]) -> Result<(), Failure> {
+    if digest(request) == digest(reply) {
+        Ok(())
+    } else {
+        Err("a reply was altered".into())
+    }
+}
+
+fn mean_us(count: u32, mut round: impl FnMut() -> Result<(), Failure>) -> Result<f64, Failure> {
+    let start = Instant::now();
+    for _ in 0..count {
+        round()?;
+    }
+    Ok(start.elapsed().as_secs_f64() * 1e6 / f64::from(count))
+}
+
+fn median(figures: &mut [f64]) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
