@@ -1,6 +1,7 @@
 //! The server: one thread that takes calls from all clients and answers them.
 
 mod async_handler;
+mod budget;
 mod channels;
 mod config;
 mod control;

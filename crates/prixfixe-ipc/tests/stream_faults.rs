@@ -430,6 +430,7 @@ fn windows_of_any_size_are_none_too_large() {
     let address = address("windows");
     let mut config = ServerConfig::default();
     config.stream_window = usize::MAX;
+    config.max_held_per_client = usize::MAX;
     config.max_running = NonZeroUsize::new(4).unwrap();
     let server = Server::bind(&address, config).unwrap();
     let _server = server.spawn_async(echo).unwrap();

@@ -1,9 +1,9 @@
-//! A request as a peer without manners writes it.
+//! Requests and records of streams as a peer without manners writes them.
 
 use super::RawMemory;
 use crate::layout::REQUEST_HEADER_WORDS;
 use crate::memory::WORD;
-use crate::record::RequestHeader;
+use crate::record::{RequestHeader, StreamHeader};
 use crate::ring::{Frame, Kind, record_size};
 
 /// A frame and the words behind it, which need not agree.
@@ -11,13 +11,14 @@ use crate::ring::{Frame, Kind, record_size};
 pub struct RawRecord {
     /// Octets behind the frame, as the frame says.
     pub length: u32,
-    /// What it is: 0 a skip, 1 a request, 2 a reply.
+    /// What it is: 0 a skip, 1 a request, 2 a reply, 3 an item, 4 a credit, 5 a stop.
     pub kind: u8,
-    /// For a request: flags, priority, words by which the header is longer.
+    /// Flags, priority of a request, words by which the header is longer.
     pub tags: [u8; 3],
     /// What stands behind the frame: for a request seven words, then the payload. The words are: the
     /// call's number, slot and cancel bit, time-out, two of the caller's id, type and reply limit,
-    /// head of the reply ring.
+    /// head of the reply ring. For a record of a stream four words: the call's number, head of the reply
+    /// ring, slot, limit; then the payload.
     pub words: Vec<u64>,
 }
 
@@ -35,17 +36,55 @@ impl RawRecord {
             priority: 0,
             slot: 0,
         };
-        let mut words = header.to_words().to_vec();
+        Self::new(Kind::REQUEST, [0; 3], header.to_words().to_vec(), payload)
+    }
+
+    /// An honest request that opens a stream, for whose items the server has `credit`.
+    pub fn stream(call: u64, payload: &[u8], credit: u64) -> Self {
+        let mut record = Self::request(call, payload, 0);
+        record.tags = [1, 0, 1];
+        record.words.insert(REQUEST_HEADER_WORDS, credit);
+        record.length += 8;
+        record
+    }
+
+    /// An item of the stream that `call` has opened in slot 0, or a part of one, with these flags.
+    pub fn item(call: u64, payload: &[u8], flags: u8) -> Self {
+        Self::of_stream(Kind::ITEM, [flags, 0, 0], call, 0, payload)
+    }
+
+    /// A credit.
+    pub fn credit(call: u64, limit: u64) -> Self {
+        Self::of_stream(Kind::CREDIT, [0; 3], call, limit, &[])
+    }
+
+    /// A stop, with 1 in place of a limit where nothing more is sent either.
+    pub fn stop(call: u64, limit: u64) -> Self {
+        Self::of_stream(Kind::STOP, [0; 3], call, limit, &[])
+    }
+
+    fn of_stream(kind: Kind, tags: [u8; 3], call: u64, limit: u64, payload: &[u8]) -> Self {
+        let header = StreamHeader {
+            call,
+            head: 0,
+            slot: 0,
+            limit,
+        };
+        Self::new(kind, tags, header.to_words().to_vec(), payload)
+    }
+
+    /// A record of these words and then `payload`.
+    fn new(kind: Kind, tags: [u8; 3], mut words: Vec<u64>, payload: &[u8]) -> Self {
+        let content = words.len() * WORD + payload.len();
         words.extend(payload.chunks(WORD).map(|chunk| {
             let mut word = [0; WORD];
             word[..chunk.len()].copy_from_slice(chunk);
             u64::from_ne_bytes(word)
         }));
-        let content = REQUEST_HEADER_WORDS * WORD + payload.len();
         Self {
             length: u32::try_from(content).unwrap_or(u32::MAX),
-            kind: Kind::REQUEST.0,
-            tags: [0; 3],
+            kind: kind.0,
+            tags,
             words,
         }
     }

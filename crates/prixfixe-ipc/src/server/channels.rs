@@ -3,7 +3,9 @@
 mod streaming;
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
+use super::budget::Budget;
 use super::execution::{Answer, Ticket};
 use super::links::LinkWake;
 use super::stream_desk::StreamLimits;
@@ -43,6 +45,8 @@ pub(super) struct Channel {
     stalled: bool,
     streams: Streams,
     limits: StreamLimits,
+    /// Of its client process.
+    budget: Rc<Budget>,
     /// Records of streams that were read in this turn.
     stream_records: u32,
     /// The head of the request ring that the client was last told.
@@ -85,6 +89,7 @@ impl Channel {
         hint: usize,
         generation: u64,
         limits: StreamLimits,
+        budget: Rc<Budget>,
     ) -> Self {
         let memory = ChannelMemory::new(segment, sizes);
         Self {
@@ -104,6 +109,7 @@ impl Channel {
             stalled: false,
             streams: Streams::new(limits.window),
             limits,
+            budget,
             stream_records: 0,
             told_head: 0,
             unsent: false,

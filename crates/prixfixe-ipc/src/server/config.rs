@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::num::NonZeroUsize;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::budget::Budget;
 use super::events::ServerEvent;
 use super::faults::Source;
 use super::stream_desk::StreamLimits;
@@ -43,6 +45,13 @@ pub struct ServerConfig {
     pub stream_window: usize,
     /// The longest item of a stream, in octets.
     pub max_message: usize,
+    /// Streams that a client process may have open, of all its channels; more are refused as busy. Each
+    /// has a handler wait for its client.
+    pub max_streams_per_client: usize,
+    /// Octets that the server keeps at most for the streams and long messages of a client process. A stream
+    /// counts as four of its windows, a long call as its request and the longest reply that it asks for;
+    /// beyond, they are refused as busy.
+    pub max_held_per_client: usize,
     pub(super) on_event: Option<Listener>,
     /// What goes wrong with calls, in tests.
     pub(super) faults: Source,
@@ -65,7 +74,17 @@ pub enum TrustDomains {
 /// messages have up to 16 KiB.
 const MAX_RUNNING: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 
+/// Half as many as handlers: no process alone takes them all.
+const MAX_STREAMS_PER_CLIENT: usize = MAX_RUNNING.get() / 2;
+/// Room for a dozen calls with the longest messages there and back, in octets.
+const MAX_HELD_PER_CLIENT: usize = 512 << 20;
+
 impl ServerConfig {
+    /// What a client process may have.
+    pub(super) fn budget(&self) -> Rc<Budget> {
+        Budget::new(self.max_streams_per_client, self.max_held_per_client)
+    }
+
     /// What streams of a channel of these sizes may hold.
     pub(super) fn stream_limits(&self, sizes: ChannelSizes) -> StreamLimits {
         let max_part = sizes.max_part();
@@ -107,6 +126,8 @@ impl Default for ServerConfig {
             max_running: MAX_RUNNING,
             stream_window: DEFAULT_STREAM_WINDOW,
             max_message: DEFAULT_MAX_MESSAGE,
+            max_streams_per_client: MAX_STREAMS_PER_CLIENT,
+            max_held_per_client: MAX_HELD_PER_CLIENT,
             on_event: None,
             faults: Source::default(),
         }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::channels::Channel;
@@ -195,6 +196,7 @@ impl<E: Execution> Core<E> {
             channels: Vec::new(),
             active_in: 0,
             rings: Rings::new(),
+            budget: self.config.budget(),
         });
         self.greeting.push(index);
         reach(Point::ServerAccepted);
@@ -402,7 +404,13 @@ impl<E: Execution> Core<E> {
         let limits = self.config.stream_limits(sizes);
         let generation = self.generation;
         entry.insert(Channel::new(
-            &segment, sizes, index, hint, generation, limits,
+            &segment,
+            sizes,
+            index,
+            hint,
+            generation,
+            limits,
+            Rc::clone(&link.budget),
         ));
         link.channels.push(number);
         self.page.statistics.channels(index, link.channels.len());

@@ -35,9 +35,11 @@ pub(super) trait Execution {
     /// Starts the call whose request was put into the room just lent, or placed.
     fn start(&mut self, call: Start<'_>) -> Started<'_>;
 
-    /// The desk of a stream that would be started next. `None` where handlers answer at once, and
-    /// cannot wait for items.
-    fn stream_desk(&self, limits: StreamLimits) -> Option<Arc<StreamDesk>>;
+    /// The desk of a stream that would be started next.
+    ///
+    /// # Errors
+    /// Where handlers answer at once and cannot wait for items, and when as many streams run as may.
+    fn stream_desk(&self, limits: StreamLimits) -> Result<Arc<StreamDesk>, Refusal>;
 
     /// Lets running calls go on and names the next that is finished, or that has opened a stream and
     /// went on. `None` when there is none.

@@ -1,7 +1,9 @@
 //! The client processes of a server.
 
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use super::budget::Budget;
 use super::events::ClientIdentity;
 use crate::sys::{Socket, WakeSender};
 use crate::wake::Waker;
@@ -16,6 +18,7 @@ pub(super) struct Link {
     /// The last window of time in which it had a call served.
     pub(super) active_in: u64,
     pub(super) rings: Rings,
+    pub(super) budget: Rc<Budget>,
 }
 
 /// The *ring* and *ping* messages of a process in the current second.

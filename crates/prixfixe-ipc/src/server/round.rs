@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use super::Stopper;
-use super::channels::Channel;
+use super::channels::{Channel, STREAM_RECORDS_PER_TURN};
 use super::config::ServerConfig;
 use super::control::Token;
 use super::domains::Domains;
@@ -214,9 +214,16 @@ impl<E: Execution> Core<E> {
             if ticket.in_parts {
                 channel.look_at_streams();
                 let wake = self.links.get_mut(link).and_then(link_wake);
-                if let Err(corrupt) = channel.send_streams(wake) {
-                    self.doomed.push((link, DropReason::Corrupt(corrupt)));
-                    continue;
+                match channel.send_streams(wake) {
+                    // Where hints are gone by, nobody else would name it.
+                    Ok(sent) if sent >= STREAM_RECORDS_PER_TURN => {
+                        self.unfinished.push(ticket.channel);
+                    }
+                    Ok(_) => {}
+                    Err(corrupt) => {
+                        self.doomed.push((link, DropReason::Corrupt(corrupt)));
+                        continue;
+                    }
                 }
             }
             let wake = self.links.get_mut(link).and_then(link_wake);

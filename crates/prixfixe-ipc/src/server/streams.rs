@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 
+use super::budget::Share;
 use super::execution::{Answer, Ticket};
 use super::long_message::{Gathered, LongMessage};
 use super::stream_body::StreamBody;
@@ -43,6 +44,8 @@ struct Stream {
     sent: u64,
     /// The handler has answered.
     closing: Option<Closing>,
+    /// Goes back to the client's budget with it.
+    _share: Share,
 }
 
 /// The answer to a stream whose items are still to go.
@@ -100,7 +103,14 @@ impl Streams {
     }
 
     /// A call was taken that opens a stream or is long, and for whose items its client gives `credit`.
-    pub(super) fn open(&mut self, ticket: Ticket, priority: u8, credit: u64, body: StreamBody) {
+    pub(super) fn open(
+        &mut self,
+        ticket: Ticket,
+        priority: u8,
+        credit: u64,
+        body: StreamBody,
+        share: Share,
+    ) {
         // A long message has all its credit from the beginning.
         let granted = match &body {
             StreamBody::Items(_) => 0,
@@ -118,6 +128,7 @@ impl Streams {
             allowed: credit,
             sent: 0,
             closing: None,
+            _share: share,
         });
     }
 

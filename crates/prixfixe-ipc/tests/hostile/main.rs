@@ -29,3 +29,4 @@ mod server_process;
 mod silence;
 mod squatting;
 mod stage;
+mod streams;

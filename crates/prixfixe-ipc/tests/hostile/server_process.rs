@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use prixfixe_ipc::{
-    Address, Refusal, Reply, Request, Server, ServerConfig, ServerEvent, TrustDomains, workload,
+    Address, OwnedReply, OwnedRequest, Refusal, Reply, Request, Server, ServerConfig, ServerEvent,
+    TrustDomains, workload,
 };
 
 use super::processes::{hear, is, say, setting};
@@ -15,6 +16,13 @@ pub(crate) const MAX_HANDSHAKES: &str = "PRIXFIXE_HOSTILE_MAX_HANDSHAKES";
 pub(crate) const HANDSHAKE_MS: &str = "PRIXFIXE_HOSTILE_HANDSHAKE_MS";
 pub(crate) const MAX_CLIENTS: &str = "PRIXFIXE_HOSTILE_MAX_CLIENTS";
 pub(crate) const MAX_CHANNELS_PER_CLIENT: &str = "PRIXFIXE_HOSTILE_MAX_CHANNELS";
+
+/// The handlers are asynchronous.
+pub(crate) const ASYNCHRONOUS: &str = "PRIXFIXE_HOSTILE_ASYNC";
+/// Takes items for as long as there are some, and answers.
+pub(crate) const TAKE: u32 = 2;
+/// Sends items for as long as they are wanted.
+pub(crate) const FLOOD: u32 = 3;
 
 /// A request of this type is made by [`super::bystanders::request`], and verified.
 pub(crate) const VERIFIED: u32 = 1;
@@ -45,7 +53,37 @@ fn the_server() {
         stopper.stop();
     });
     say("serving");
-    server.serve(answer).unwrap();
+    if setting(ASYNCHRONOUS).is_some() {
+        server.serve_async(answer_async).unwrap();
+    } else {
+        server.serve(answer).unwrap();
+    }
+}
+
+async fn answer_async(mut request: OwnedRequest, mut reply: OwnedReply) -> Result<(), Refusal> {
+    match request.message_type() {
+        TAKE => {
+            let mut item = Vec::new();
+            while request.next_item(&mut item).await? {}
+            Ok(())
+        }
+        FLOOD => {
+            while reply.send_item(&[7; 300]).await.is_ok() {}
+            Ok(())
+        }
+        VERIFIED => {
+            let payload = request.payload();
+            let (client, call) =
+                super::bystanders::names_of(payload).ok_or(Refusal::HandlerFailed)?;
+            if !super::bystanders::is_request(payload, client, call) {
+                return Err(Refusal::HandlerFailed);
+            }
+            let room = reply.extend(request.payload().len())?;
+            workload::fill(room, workload::replying_to(client), call);
+            Ok(())
+        }
+        _ => reply.write(request.payload()),
+    }
 }
 
 fn answer(request: Request<'_>, reply: &mut Reply<'_>) -> Result<(), Refusal> {

@@ -56,7 +56,7 @@ fn rings_and_messages_without_work_let_the_server_sleep_again() {
 
 /// Which part of a while a process was running. Whoever else wants the processors can only make it
 /// less, and one that spins has all or half of it.
-fn busy_share(process: u32) -> f64 {
+pub(crate) fn busy_share(process: u32) -> f64 {
     let while_lasts = Duration::from_millis(1000);
     let (before, start) = (ticks(process), Instant::now());
     std::thread::sleep(while_lasts);

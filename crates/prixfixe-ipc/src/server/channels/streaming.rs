@@ -36,18 +36,25 @@ impl Channel {
     }
 
     /// A call was taken that opens a stream.
+    ///
+    /// # Errors
+    /// When its client has as much open as it may.
     pub(in crate::server) fn open_stream(
         &mut self,
         ticket: Ticket,
         waiting: &Waiting,
         desk: Arc<StreamDesk>,
-    ) {
+    ) -> Result<(), Refusal> {
         if let Opening::Stream { credit } = waiting.opening {
+            // Two queues, each of which may have as much again free before what it holds.
+            let held = 4_usize.saturating_mul(self.limits.window);
+            let share = self.budget.stream(held).ok_or(Refusal::Busy)?;
             let body = StreamBody::Items(desk);
             self.streams
-                .open(ticket, waiting.header.priority, credit, body);
+                .open(ticket, waiting.header.priority, credit, body, share);
             self.unsent = true;
         }
+        Ok(())
     }
 
     /// A call was taken whose request, unless it stands in its record, or whose reply is long.
@@ -74,6 +81,8 @@ impl Channel {
         if !self.may_open_stream() || self.streams.held() + total > max_item {
             return Err(Refusal::Busy);
         }
+        let held = total.saturating_add(waiting.limit);
+        let share = self.budget.long_call(held).ok_or(Refusal::Busy)?;
         let long =
             LongMessage::new(waiting.header, total, usual_part).map_err(|_| Refusal::Busy)?;
         self.streams.open(
@@ -81,6 +90,7 @@ impl Channel {
             waiting.header.priority,
             credit.into(),
             StreamBody::Long(long),
+            share,
         );
         Ok(())
     }
@@ -219,9 +229,18 @@ impl Channel {
         self.limits
     }
 
-    /// A turn begins: so many records of streams may be read in it as may be in one.
-    pub(in crate::server) fn begin_turn(&mut self) {
+    /// A turn begins: so many records of streams may be read in it as may be in one. What waits for room is
+    /// sent as far as there is some. Returns how many records that were.
+    pub(in crate::server) fn begin_turn(
+        &mut self,
+        wake: Option<&mut LinkWake>,
+    ) -> Result<u32, Corrupt> {
         self.stream_records = 0;
+        if self.waits_for_room {
+            self.send_streams(wake)
+        } else {
+            Ok(0)
+        }
     }
 
     /// Records of streams that were read in this turn.

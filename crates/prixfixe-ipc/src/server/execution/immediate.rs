@@ -80,8 +80,8 @@ impl<H: Handler> Execution for Immediate<H> {
         })
     }
 
-    fn stream_desk(&self, _: StreamLimits) -> Option<Arc<StreamDesk>> {
-        None
+    fn stream_desk(&self, _: StreamLimits) -> Result<Arc<StreamDesk>, Refusal> {
+        Err(Refusal::NoStreams)
     }
 
     fn next_progress(&mut self) -> Option<Progress<'_>> {

@@ -45,6 +45,10 @@ struct Slot<F> {
     reply: Vec<u8>,
 }
 
+/// Of the places, one in so many is for calls only: handlers of streams may wait for their clients for as
+/// long as these like.
+const LEFT_TO_CALLS: usize = 4;
+
 /// How a future returned; `None` when it panicked.
 type Ran = Option<Result<(), Refusal>>;
 
@@ -229,9 +233,15 @@ impl<H: AsyncHandler> Execution for Slots<H> {
         }
     }
 
-    fn stream_desk(&self, limits: StreamLimits) -> Option<Arc<StreamDesk>> {
-        let slot = &self.places[*self.free.last()?];
-        Some(Arc::new(StreamDesk::new(limits, slot.waker.clone())))
+    fn stream_desk(&self, limits: StreamLimits) -> Result<Arc<StreamDesk>, Refusal> {
+        let streams = self.places.iter().filter(|slot| slot.stream.is_some());
+        let most = self.places.len() - self.places.len() / LEFT_TO_CALLS;
+        let index = self.free.last().ok_or(Refusal::Busy)?;
+        if streams.count() >= most {
+            return Err(Refusal::Busy);
+        }
+        let waker = self.places[*index].waker.clone();
+        Ok(Arc::new(StreamDesk::new(limits, waker)))
     }
 
     fn next_progress(&mut self) -> Option<Progress<'_>> {

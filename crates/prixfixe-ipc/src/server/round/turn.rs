@@ -46,7 +46,8 @@ impl<E: Execution> Core<E> {
         };
         let mut turn = Turn::default();
         let mut unshown = Unshown::default();
-        channel.begin_turn();
+        // What waited for room comes before calls that would take it.
+        let mut sent = channel.begin_turn(wake.as_deref_mut())?;
         while turn.taken < CALLS_PER_TURN {
             if channel.has_gathered() && !self.full {
                 let link = link.identity;
@@ -115,7 +116,7 @@ impl<E: Execution> Core<E> {
                 unshown = Unshown::default();
             }
         }
-        let sent = channel.send_streams(wake.as_deref_mut())?;
+        sent += channel.send_streams(wake.as_deref_mut())?;
         turn.woken += u32::from(channel.show(wake));
         let read = channel.stream_records();
         channel.publish_head();
@@ -254,10 +255,8 @@ fn open_stream<E: Execution>(
     if !channel.may_open_stream() {
         return Err(Refusal::Busy);
     }
-    let desk = execution
-        .stream_desk(channel.limits())
-        .ok_or(Refusal::NoStreams)?;
+    let desk = execution.stream_desk(channel.limits())?;
     ticket.in_parts = true;
-    channel.open_stream(*ticket, waiting, Arc::clone(&desk));
+    channel.open_stream(*ticket, waiting, Arc::clone(&desk))?;
     Ok(Some(desk))
 }

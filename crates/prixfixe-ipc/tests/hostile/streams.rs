@@ -1,0 +1,411 @@
+//! Lies and storms around streams: more than there is credit for, items of calls that are over or were
+//! never made, credits and stops without end, streams that are opened and left alone.
+
+use prixfixe_ipc::ChannelSizes;
+use prixfixe_ipc::raw_peer::{RawChannel, RawPeer, RawRecord};
+
+use super::server_process::{ASYNCHRONOUS, FLOOD, TAKE};
+use super::silence::busy_share;
+use super::stage::{Chance, PATIENCE, Stage, await_that};
+
+const ENDS_ITEM: u8 = 1;
+const ENDS_STREAM: u8 = 2;
+/// Kinds of records in the reply ring.
+const REPLY: u64 = 2;
+const CREDIT: u64 = 4;
+const MANY: u64 = u64::MAX / 2;
+
+fn stage(name: &'static str) -> Stage {
+    Stage::with(name, &[(ASYNCHRONOUS, "1")])
+}
+
+/// Writes records that keep the rules of the ring, and reads the server's.
+struct Writer<'p> {
+    peer: &'p RawPeer,
+    channel: &'p RawChannel,
+    tail: u64,
+    calls: u64,
+    /// Up to where the reply ring was read.
+    head: u64,
+}
+
+impl<'p> Writer<'p> {
+    fn new(peer: &'p RawPeer, channel: &'p RawChannel) -> Self {
+        Self {
+            peer,
+            channel,
+            tail: 0,
+            calls: 0,
+            head: 0,
+        }
+    }
+
+    /// Publishes `record` once there is room for it, in the next lap if it does not fit in this one. False
+    /// when the server has hung up.
+    fn write(&mut self, record: &RawRecord) -> bool {
+        let capacity = self.channel.requests.len() as u64;
+        let size = (u64::from(record.length) + 8).next_multiple_of(8);
+        let left = capacity - self.tail % capacity;
+        let skip = if left < size { left } else { 0 };
+        let room = || capacity - (self.tail - self.channel.request_head.read(0));
+        // Everything is read then, and the next lap can begin.
+        let enough = if skip > 0 { capacity } else { size };
+        await_that(|| room() >= enough || self.peer.socket.is_gone());
+        self.tail += skip;
+        if skip > 0 {
+            self.channel.request_line.write(8, self.tail);
+        }
+        self.tail = self.channel.put(self.tail, record);
+        self.channel.publish(self.tail);
+        self.peer.doorbell.ring();
+        !self.peer.socket.is_gone()
+    }
+
+    /// Writes `record`, to be published with the next. In the first lap only.
+    fn put(&mut self, record: &RawRecord) {
+        self.tail = self.channel.put(self.tail, record);
+    }
+
+    /// Opens a stream of this type, and returns its call.
+    fn open(&mut self, message_type: u32, credit: u64) -> u64 {
+        self.calls += 1;
+        let mut record = RawRecord::stream(self.calls, b"", credit);
+        record.words[5] |= u64::from(message_type);
+        self.write(&record);
+        self.calls
+    }
+
+    /// The next record of the server's: its kind and its first four words.
+    fn next(&mut self) -> (u64, [u64; 4]) {
+        await_that(|| self.channel.reply_line.read(0) > self.head);
+        let capacity = self.channel.replies.len() as u64;
+        loop {
+            let start = self.channel.reply_line.read(8);
+            self.head = self.head.max(start);
+            let word = |at: u64| self.channel.replies.read((at % capacity) as usize);
+            let frame = word(self.head);
+            let at = self.head + 8;
+            self.head += ((frame & 0xffff_ffff) + 8).next_multiple_of(8);
+            let kind = frame >> 32 & 0xff;
+            if kind != 0 {
+                let words = std::array::from_fn(|index| word(at + index as u64 * 8));
+                self.channel.reply_head.write(0, self.head);
+                self.peer.doorbell.ring();
+                return (kind, words);
+            }
+        }
+    }
+
+    /// Waits for the first credit of `call`, and returns it.
+    fn credit(&mut self, call: u64) -> u64 {
+        loop {
+            if let (CREDIT, [of, _, _, limit]) = self.next()
+                && of == call
+            {
+                return limit;
+            }
+        }
+    }
+}
+
+/// What the liar writes while stream 1 is open, and what he is dropped for.
+type Lie = (&'static str, fn(&mut Writer<'_>), &'static str);
+
+const LIES: &[Lie] = &[
+    (
+        "a part longer than allowed",
+        |writer| {
+            writer.write(&RawRecord::item(1, &[1; 513], ENDS_ITEM));
+        },
+        "Length",
+    ),
+    (
+        "an item of a call that was not made",
+        |writer| {
+            writer.write(&RawRecord::item(2, b"item", ENDS_ITEM));
+        },
+        "Call",
+    ),
+    (
+        "a credit for the last call of all",
+        |writer| {
+            writer.write(&RawRecord::credit(u64::MAX, 1));
+        },
+        "Call",
+    ),
+    (
+        "an item after the end",
+        |writer| {
+            writer.put(&RawRecord::item(1, b"", ENDS_STREAM));
+            writer.write(&RawRecord::item(1, b"more", ENDS_ITEM));
+        },
+        "Credit",
+    ),
+    (
+        "two ends",
+        |writer| {
+            writer.put(&RawRecord::item(1, b"", ENDS_STREAM));
+            writer.write(&RawRecord::item(1, b"", ENDS_STREAM));
+        },
+        "Credit",
+    ),
+    (
+        "an item with a flag of the future",
+        |writer| {
+            writer.write(&RawRecord::item(1, b"item", 4));
+        },
+        "Header",
+    ),
+    (
+        "a stop with a flag",
+        |writer| {
+            let mut record = RawRecord::stop(1, 0);
+            record.tags[0] = ENDS_ITEM;
+            writer.write(&record);
+        },
+        "Header",
+    ),
+    (
+        "a credit that is cut short",
+        |writer| {
+            let mut record = RawRecord::credit(1, 1);
+            record.length = 24;
+            writer.write(&record);
+        },
+        "Length",
+    ),
+    (
+        "a head beyond what was written",
+        |writer| {
+            let mut record = RawRecord::credit(1, 1);
+            record.words[1] = u64::MAX;
+            writer.write(&record);
+        },
+        "Head",
+    ),
+    (
+        "a head beyond what was written, in a credit for nobody",
+        |writer| {
+            let mut record = RawRecord::credit(0, 0);
+            record.words[1] = 1 << 40;
+            writer.write(&record);
+        },
+        "Head",
+    ),
+];
+
+#[test]
+fn each_lie_about_a_stream_is_named_and_costs_the_liar_alone() {
+    let mut stage = stage("stream-lies");
+    for (name, lie, reason) in LIES {
+        let (peer, channel) = stage.peer_with_channel();
+        let mut writer = Writer::new(&peer, &channel);
+        let call = writer.open(TAKE, MANY);
+        writer.credit(call);
+        lie(&mut writer);
+        assert_eq!(stage.next_gone(), format!("Corrupt({reason})"), "{name}");
+        assert!(peer.socket.wait_gone(PATIENCE), "{name}");
+    }
+    stage.bystanders_are_served();
+    stage.finish();
+}
+
+#[test]
+fn more_than_the_credit_is_a_lie_before_the_first_and_after_the_last() {
+    let stage = stage("more");
+    // Before any credit came: a handler that never fetches would have it pile up.
+    let (peer, channel) = stage.peer_with_channel();
+    let mut writer = Writer::new(&peer, &channel);
+    writer.calls = 1;
+    let mut opening = RawRecord::stream(1, b"", MANY);
+    opening.words[5] |= u64::from(FLOOD);
+    writer.write(&opening);
+    // The window, whatever it is, is less than this.
+    while writer.write(&RawRecord::item(1, &[1; 512], ENDS_ITEM)) {
+        assert!(writer.tail < 1 << 22, "4 MiB that nobody fetches");
+    }
+    assert_eq!(stage.next_gone(), "Corrupt(Credit)");
+    stage.finish();
+}
+
+#[test]
+fn what_only_looks_like_a_lie_about_a_stream_is_passed_over() {
+    let stage = stage("stream-odd");
+    let (peer, channel) = stage.peer_with_channel();
+    let mut writer = Writer::new(&peer, &channel);
+    let call = writer.open(TAKE, 0);
+    writer.credit(call);
+    // Credits that fall, rise to the most there is, and say what was said.
+    for limit in [100, 50, u64::MAX, 0, u64::MAX] {
+        assert!(writer.write(&RawRecord::credit(call, limit)));
+    }
+    // In another slot: the number of the call says whose it is.
+    let mut item = RawRecord::item(call, b"item", ENDS_ITEM);
+    item.words[2] = 7 << 32;
+    assert!(writer.write(&item));
+    // For nobody, from a client.
+    assert!(writer.write(&RawRecord::credit(0, 0)));
+    assert!(writer.write(&RawRecord::item(0, b"item", ENDS_ITEM)));
+    assert!(writer.write(&RawRecord::stop(0, 1)));
+    // An end in the middle of an item: the handler refuses the call.
+    assert!(writer.write(&RawRecord::item(call, b"half", ENDS_STREAM)));
+    let (kind, words) = loop {
+        let (kind, words) = writer.next();
+        if kind == REPLY {
+            break (kind, words);
+        }
+    };
+    assert_eq!((kind, words[0]), (REPLY, call));
+    // What comes for it now was on its way.
+    for record in [
+        RawRecord::item(call, b"late", ENDS_ITEM),
+        RawRecord::item(call, b"", ENDS_STREAM),
+        RawRecord::credit(call, 1),
+        RawRecord::stop(call, 1),
+    ] {
+        assert!(writer.write(&record));
+    }
+    let again = writer.open(TAKE, 0);
+    writer.credit(again);
+    stage.finish();
+}
+
+#[test]
+fn a_storm_of_records_costs_the_others_nothing() {
+    let mut stage = stage("stream-storm");
+    let (peer, channel) = stage.peer_with_channel();
+    let mut writer = Writer::new(&peer, &channel);
+    let call = writer.open(TAKE, 0);
+    let mut granted = writer.credit(call);
+    let mut sent = 0;
+    let mut chance = Chance(5);
+    for step in 0..30_000 {
+        let record = match chance.below(4) {
+            0 => RawRecord::credit(call, chance.next()),
+            1 => RawRecord::credit(0, 0),
+            2 => RawRecord::stop(0, 0),
+            // Empty ones cost credit, too, or they could fill the memory.
+            _ => {
+                while granted < sent + 8 {
+                    granted = granted.max(writer.credit(call));
+                }
+                sent += 8;
+                RawRecord::item(call, b"", ENDS_ITEM)
+            }
+        };
+        assert!(writer.write(&record), "{step}");
+        // Of what the server writes only credits are waited for; the rest has to have room.
+        let written = channel.reply_line.read(0);
+        if written - writer.head > 2048 {
+            writer.next();
+        }
+        if step % 5_000 == 0 {
+            stage.bystanders_are_served();
+        }
+    }
+    stage.bystanders_are_served();
+    stage.finish();
+}
+
+#[test]
+fn who_never_reads_credits_keeps_the_room_of_promised_replies() {
+    let stage = stage("unread-credits");
+    let (peer, channel) = stage.peer_with_channel();
+    let mut writer = Writer::new(&peer, &channel);
+    // A second stream: its reply is promised, and is to be there whatever the first one causes.
+    let waiting = writer.open(TAKE, 0);
+    let storm = writer.open(TAKE, 0);
+    // Each eighth of the ring that is read makes the server tell so, in a ring that is never read.
+    for _ in 0..10_000 {
+        assert!(writer.write(&RawRecord::credit(storm, 1)));
+    }
+    // The handler answers, and nothing has been read.
+    let written = channel.reply_line.read(0);
+    assert!(writer.write(&RawRecord::item(waiting, b"", ENDS_STREAM)));
+    await_that(|| channel.reply_line.read(0) != written);
+    while writer.next().0 != REPLY {}
+    assert!(!peer.socket.is_gone());
+    stage.finish();
+}
+
+/// As many streams as the settings of the server let a client process have.
+const PER_CLIENT: u64 = 32;
+
+fn many_streams() -> ChannelSizes {
+    ChannelSizes::new(1 << 17, 1024, 32).unwrap()
+}
+
+/// Opens streams that wait for items that never come, or for room that nobody makes. Returns how many
+/// were refused.
+fn open_and_leave_alone(peer: &RawPeer, channel: &RawChannel, kind: u32, count: u64) -> usize {
+    let mut writer = Writer::new(peer, channel);
+    for _ in 0..count {
+        writer.open(kind, MANY);
+    }
+    await_that(|| channel.taken.read(0) == count);
+    let last = writer.open(0, 0);
+    // It is answered behind them, in any case.
+    let mut refused = 0;
+    loop {
+        if let (REPLY, [call, ..]) = writer.next() {
+            if call == last {
+                return refused;
+            }
+            refused += 1;
+        }
+    }
+}
+
+#[test]
+fn streams_that_are_opened_and_left_alone_leave_handlers_to_others() {
+    let mut stage = stage("left-alone");
+    let peers: Vec<RawPeer> = (0..4).map(|_| stage.peer()).collect();
+    let channels = peers.iter().map(|peer| peer.open(many_streams()).unwrap());
+    let channels: Vec<RawChannel> = channels.collect();
+    for (index, (peer, channel)) in peers.iter().zip(&channels).enumerate() {
+        let kind = if index % 2 == 0 { TAKE } else { FLOOD };
+        let mut writer = Writer::new(peer, channel);
+        for _ in 0..PER_CLIENT {
+            writer.open(kind, MANY);
+        }
+        await_that(|| channel.taken.read(0) == PER_CLIENT);
+    }
+    stage.bystanders_are_served();
+    drop((peers, channels));
+    // What they had is free again.
+    let peer = stage.peer();
+    let channel = peer.open(many_streams()).unwrap();
+    assert_eq!(open_and_leave_alone(&peer, &channel, TAKE, PER_CLIENT), 0);
+    stage.finish();
+}
+
+#[test]
+fn a_client_has_no_more_streams_than_it_may_over_all_its_channels() {
+    let stage = stage("all-channels");
+    let peer = stage.peer();
+    let first = peer.open(many_streams()).unwrap();
+    let second = peer.open(many_streams()).unwrap();
+    assert_eq!(open_and_leave_alone(&peer, &first, TAKE, PER_CLIENT), 0);
+    assert_eq!(open_and_leave_alone(&peer, &second, TAKE, 5), 5);
+    stage.finish();
+}
+
+#[test]
+fn stalled_streams_cost_the_server_nothing() {
+    let stage = Stage::without_bystanders("stalled-streams", &[(ASYNCHRONOUS, "1")]);
+    let peers: Vec<_> = (0..8).map(|_| stage.peer_with_channel()).collect();
+    for (peer, channel) in &peers {
+        let mut writer = Writer::new(peer, channel);
+        for kind in [FLOOD, TAKE, FLOOD] {
+            writer.open(kind, MANY);
+        }
+        await_that(|| channel.taken.read(0) == 3);
+    }
+    await_that(|| peers[0].0.server_page.read(RawPeer::SERVER_SLEEPING) & 1 == 1);
+    let share = busy_share(stage.server.id());
+    assert!(
+        share < 0.2,
+        "the server is busy {share} of its time with nothing"
+    );
+    stage.finish();
+}
