@@ -101,6 +101,10 @@ pub struct ClientRow {
     pub wakes_sent: u64,
     /// Answers for which it did not have to be woken.
     pub wakes_avoided: u64,
+    /// Streams and long messages that are open.
+    pub streams: u64,
+    /// Bytes of items that it may send at once, of all its streams together.
+    pub credit: u64,
 }
 
 /// What kind of client a process is.
@@ -209,6 +213,8 @@ impl Statistics {
             in_flight: word(RowWord::Running),
             wakes_sent: word(RowWord::WakesSent),
             wakes_avoided: word(RowWord::WakesAvoided),
+            streams: word(RowWord::Streams),
+            credit: word(RowWord::Credit),
         };
         // Relaxed: at worst a row that changed hands shows the new client's first counts.
         (connection.read(Ordering::Relaxed) == before).then_some(row)
@@ -263,4 +269,4 @@ impl From<Role> for ClientKind {
 const _: () =
     assert!(places::SERVER_WORDS * WORD <= TIMES - SERVER && SERVER >= ServerPage::HEADER);
 /// A row holds its words.
-const _: () = assert!((RowWord::WakesAvoided as usize + 1) * WORD <= ROW);
+const _: () = assert!((RowWord::Credit as usize + 1) * WORD <= ROW);

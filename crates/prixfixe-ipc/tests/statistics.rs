@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use prixfixe_ipc::{
-    Address, Call, Client, ClientKind, ConnectError, Outcome, Refusal, Reply, Request, Server,
-    ServerConfig, Snapshot, Statistics,
+    Address, Call, Client, ClientKind, ConnectError, Outcome, OwnedReply, OwnedRequest, Refusal,
+    Reply, Request, Server, ServerConfig, Snapshot, Statistics,
 };
 
 fn serve(name: &str, config: ServerConfig) -> (Address, prixfixe_ipc::RunningServer) {
@@ -102,4 +102,33 @@ fn an_observer_takes_a_place_and_notices_the_end() {
     assert_eq!(seen.clients.len(), 1);
     server.stop().unwrap();
     assert_eq!(statistics.snapshot(), None);
+}
+
+#[test]
+fn open_streams_and_their_credit_are_shown_until_they_end() {
+    let name = format!("prixfixe-statistics-streams-{}", std::process::id());
+    let address = Address::abstract_name(name).unwrap();
+    let config = ServerConfig::default();
+    let window = config.stream_window as u64;
+    let server = Server::bind(&address, config).unwrap();
+    let _running = server
+        .spawn_async(|mut request: OwnedRequest, _reply: OwnedReply| async move {
+            let mut item = Vec::new();
+            while request.next_item(&mut item).await? {}
+            Ok(())
+        })
+        .unwrap();
+    let statistics = Statistics::observe(&address).unwrap();
+    let mut client = Client::connect(&address).unwrap();
+    let row = |snapshot: &Snapshot| {
+        let rows = snapshot.clients.iter();
+        rows.map(|row| (row.streams, row.credit)).max()
+    };
+    let mut stream = client.stream(b"").unwrap();
+    awaited(&statistics, |seen| row(seen) == Some((1, window)));
+    stream.send(&[7; 1000]).unwrap();
+    // What is fetched is not granted anew before it is half of the window.
+    awaited(&statistics, |seen| row(seen) == Some((1, window - 1008)));
+    assert_eq!(stream.reply(&mut []), Outcome::Completed(0));
+    awaited(&statistics, |seen| row(seen) == Some((0, 0)));
 }

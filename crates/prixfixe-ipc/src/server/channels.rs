@@ -8,6 +8,7 @@ use std::rc::Rc;
 use super::budget::Budget;
 use super::execution::{Answer, Ticket};
 use super::links::LinkWake;
+use super::statistics::Streaming;
 use super::stream_desk::StreamLimits;
 use super::streams::Streams;
 use crate::claim::Taker;
@@ -55,6 +56,8 @@ pub(super) struct Channel {
     unsent: bool,
     /// What streams have to send waits for room in the reply ring.
     waits_for_room: bool,
+    /// What the statistics say of its streams.
+    streaming: Streaming,
     /// No request will be taken any more, so none needs room for more than being told so.
     draining: bool,
 }
@@ -114,6 +117,7 @@ impl Channel {
             told_head: 0,
             unsent: false,
             waits_for_room: false,
+            streaming: Streaming::default(),
             draining: false,
         }
     }

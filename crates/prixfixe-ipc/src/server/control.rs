@@ -10,6 +10,7 @@ use super::events::{ClientIdentity, DropReason, ServerEvent};
 use super::execution::Execution;
 use super::links::{Link, LinkState, LinkWake, Rings};
 use super::round::Core;
+use super::statistics::Streaming;
 use crate::fault_point::{Point, reach};
 use crate::handshake::{ClientMessage, ConnectRefusal, MESSAGE_SIZE, Role, ServerMessage};
 use crate::layout::{ChannelSizes, LAYOUT_VERSION, LinkPage};
@@ -431,6 +432,10 @@ impl<E: Execution> Core<E> {
         };
         let running = u64::from(channel.running);
         self.page.statistics.abandoned(channel.link, running);
+        let nothing = Streaming::default();
+        self.page
+            .statistics
+            .streaming(channel.link, channel.streaming(), nothing);
         let link = self.links.get(channel.link);
         if let Some(LinkState::Serving { domain, .. }) = link.map(|link| &link.state) {
             self.domains.remove_place(*domain, channel.hint);

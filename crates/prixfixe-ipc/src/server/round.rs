@@ -226,6 +226,9 @@ impl<E: Execution> Core<E> {
                     }
                 }
             }
+            if let Some((before, now)) = channel.streaming_change() {
+                self.page.statistics.streaming(link, before, now);
+            }
             let wake = self.links.get_mut(link).and_then(link_wake);
             let woken = channel.show(wake);
             match refused {

@@ -39,6 +39,16 @@ struct Row {
     running: u64,
     wakes_sent: u64,
     wakes_avoided: u64,
+    streaming: Streaming,
+}
+
+/// What a channel, or a client, has of streams.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Streaming {
+    /// Streams and long messages that are open.
+    pub(super) open: u64,
+    /// Octets of items that the client may send at once.
+    pub(super) credit: u64,
 }
 
 /// What happened in one turn of a channel.
@@ -111,6 +121,8 @@ impl StatisticsWriter {
             RowWord::Running,
             RowWord::WakesSent,
             RowWord::WakesAvoided,
+            RowWord::Streams,
+            RowWord::Credit,
         ] {
             self.show(index, word, 0);
         }
@@ -187,6 +199,23 @@ impl StatisticsWriter {
             let row = *row;
             self.show_row(client, row);
         }
+    }
+
+    /// What a channel of a client has of streams was `before` and is `now`.
+    pub(super) fn streaming(&mut self, client: usize, before: Streaming, now: Streaming) {
+        let Some(row) = self.rows.get_mut(client) else {
+            return;
+        };
+        let sum = &mut row.streaming;
+        // Wrapping: the sum holds what is taken away.
+        sum.open = sum.open.wrapping_sub(before.open).wrapping_add(now.open);
+        sum.credit = sum
+            .credit
+            .wrapping_sub(before.credit)
+            .wrapping_add(now.credit);
+        let Streaming { open, credit } = *sum;
+        self.show(client, RowWord::Streams, open);
+        self.show(client, RowWord::Credit, credit);
     }
 
     /// Calls that were started will have no answer: their channel was closed.

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 use super::budget::Share;
 use super::execution::{Answer, Ticket};
 use super::long_message::{Gathered, LongMessage};
+use super::statistics::Streaming;
 use super::stream_body::StreamBody;
 use crate::layout::{ChannelSizes, STREAM_RESERVE};
 use crate::record::{Ending, GIVEN_UP, ItemFlags, Payload, StreamHeader, item_cost};
@@ -334,6 +335,19 @@ impl Streams {
             message_type: closing.message_type,
             payload: closing.payload,
         })
+    }
+
+    /// How many there are, and what their clients may send.
+    pub(super) fn streaming(&self) -> Streaming {
+        let credit = |stream: &Stream| match stream.body {
+            StreamBody::Items(_) if !stream.ended => stream.granted - stream.received,
+            // What is to come of a long message was announced, and needs none.
+            StreamBody::Items(_) | StreamBody::Long(_) => 0,
+        };
+        Streaming {
+            open: self.open.len() as u64,
+            credit: self.open.iter().map(credit).sum(),
+        }
     }
 
     /// Octets of the reply ring that the open streams keep free.

@@ -70,4 +70,8 @@ pub(crate) enum RowWord {
     Running,
     WakesSent,
     WakesAvoided,
+    /// Streams and long messages that are open.
+    Streams,
+    /// Octets of items that the client may send at once, of all its streams.
+    Credit,
 }

@@ -40,6 +40,8 @@ pub(super) struct Client {
     pub(super) calls: u64,
     pub(super) wakes_sent: u64,
     pub(super) wakes_avoided: u64,
+    pub(super) streams: u64,
+    pub(super) credit_bytes: u64,
 }
 
 impl Figures {
@@ -98,6 +100,8 @@ impl Client {
             calls,
             wakes_sent: grown(before.map_or(0, |row| row.wakes_sent), now.wakes_sent),
             wakes_avoided: grown(before.map_or(0, |row| row.wakes_avoided), now.wakes_avoided),
+            streams: now.streams,
+            credit_bytes: now.credit,
         }
     }
 }

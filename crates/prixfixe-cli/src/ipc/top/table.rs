@@ -45,9 +45,11 @@ const HEADING: [&str; COLUMNS] = [
     "calls/s",
     "woken",
     "not woken",
+    "streams",
+    "credit",
 ];
-const COLUMNS: usize = 10;
-const WIDTHS: [usize; COLUMNS] = [6, 8, 6, 8, 8, 5, 9, 11, 9, 10];
+const COLUMNS: usize = 12;
+const WIDTHS: [usize; COLUMNS] = [6, 8, 6, 8, 8, 5, 9, 11, 9, 10, 7, 10];
 
 fn head(figures: &Figures) -> Vec<String> {
     let time = |time: Option<f64>| time.map_or_else(|| "-".to_owned(), |us| format!("{us:.1}"));
@@ -96,6 +98,8 @@ fn row(client: &Client) -> String {
         format!("{:.0}", client.calls_per_second),
         client.wakes_sent.to_string(),
         client.wakes_avoided.to_string(),
+        client.streams.to_string(),
+        client.credit_bytes.to_string(),
     ])
 }
 

@@ -10,6 +10,7 @@ use crate::ring::{Corrupt, Kind, Record};
 use crate::server::execution::Ticket;
 use crate::server::links::LinkWake;
 use crate::server::long_message::{Gathered, LongMessage};
+use crate::server::statistics::Streaming;
 use crate::server::stream_body::StreamBody;
 use crate::server::stream_desk::{StreamDesk, StreamLimits};
 use crate::server::streams::Sent;
@@ -108,6 +109,18 @@ impl Channel {
     /// What the reply to a long call may have, in bytes.
     pub(in crate::server) fn long_limit(&self, header: &RequestHeader) -> usize {
         (header.reply_limit as usize).min(self.limits.max_item)
+    }
+
+    /// What it had of streams at the last look.
+    pub(in crate::server) fn streaming(&self) -> Streaming {
+        self.streaming
+    }
+
+    /// What it had of streams at the last look and has now, if that is not the same.
+    pub(in crate::server) fn streaming_change(&mut self) -> Option<(Streaming, Streaming)> {
+        let now = self.streams.streaming();
+        let before = std::mem::replace(&mut self.streaming, now);
+        (before != now).then_some((before, now))
     }
 
     /// The handler of a stream went on: there may be something to send.

@@ -120,6 +120,10 @@ impl<E: Execution> Core<E> {
         turn.woken += u32::from(channel.show(wake));
         let read = channel.stream_records();
         channel.publish_head();
+        if let Some((before, now)) = channel.streaming_change() {
+            let statistics = &mut self.page.statistics;
+            statistics.streaming(channel.link, before, now);
+        }
         if turn.taken > 0 {
             self.window.note(&mut link.active_in);
             self.page.statistics.turn(channel.link, turn);
