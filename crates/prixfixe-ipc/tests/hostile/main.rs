@@ -17,6 +17,7 @@ mod descriptors;
 mod doorbells;
 mod draining;
 mod fake_server;
+mod false_answers;
 mod false_replies;
 mod false_welcomes;
 mod handshakes;
