@@ -28,6 +28,12 @@ impl ServerProcess {
         let address = Address::abstract_name(name)?;
         Ok(Self { child, address })
     }
+
+    /// The number of the process.
+    #[allow(dead_code, reason = "not every benchmark looks at its memory")]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
 }
 
 impl Drop for ServerProcess {

@@ -209,7 +209,7 @@ impl Channel {
                 self.note_head(header.head)?;
                 self.replies.advance(&record);
                 if self.replies.unpublished() >= u64::from(self.sizes.ring()) / TELL_EVERY {
-                    self.replies.publish_head();
+                    self.gave_room |= self.replies.publish_head();
                 }
                 return Ok(Some(Arrival::Stream));
             }

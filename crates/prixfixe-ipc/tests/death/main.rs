@@ -15,6 +15,7 @@ mod process;
 mod roles;
 mod rounds;
 mod scene;
+mod streams;
 mod victim_client;
 mod victim_server;
 

@@ -18,6 +18,7 @@ use super::leaks;
 use super::load;
 use super::process::{say, state_of, wait_until};
 use super::scene::{ARM, FOR_EVER, Kind, LENGTH, Scene, client_and_call, thread_of};
+use super::streams;
 
 pub(crate) const DIRECTORY_VARIABLE: &str = "TEST_PRIXFIXE_IPC_DIRECTORY";
 pub(crate) const SERVER: &str = "server";
@@ -43,6 +44,8 @@ pub(crate) fn play(role: &str) {
         CLIENT => obey(&scene),
         LOAD => load::make(&scene),
         CROWD => leaks::crowd(&scene),
+        streams::SERVER => streams::serve(&scene),
+        streams::CLIENT => streams::send(&scene),
         _ => panic!("no such role: {role}"),
     }
 }

@@ -200,8 +200,8 @@ impl Channel {
 
     /// Whether the client may wait for room that it was not told of.
     pub(super) fn must_tell_head(&self) -> bool {
-        let untold = self.requests.head() - self.told_head;
-        !self.streams.is_empty() && untold >= self.replies.capacity() / TELL_EVERY
+        !self.streams.is_empty()
+            && self.requests.head() - self.told_head >= self.replies.capacity() / TELL_EVERY
     }
 
     /// Tells the client how far its requests were read. False when there is no room for that now.
