@@ -10,8 +10,8 @@ use std::time::Duration;
 use libfuzzer_sys::fuzz_target;
 use prixfixe_ipc::raw_peer::{self, RawChannel, RawPeer, RawRecord, RawRole};
 use prixfixe_ipc::{
-    Address, ChannelSizes, Client, ClientOptions, Connector, DropReason, Outcome, Reply, Request,
-    RunningServer, Server, ServerConfig, ServerEvent, TrustDomains,
+    Address, ChannelSizes, Client, ClientOptions, Connector, DropReason, Outcome, OwnedReply,
+    OwnedRequest, RunningServer, Server, ServerConfig, ServerEvent, TrustDomains,
 };
 
 /// Steps of one input, so that none takes long.
@@ -150,6 +150,7 @@ impl Attack {
                     let _ = self.peer.socket.send(&raw_peer::ring(), &[descriptor]);
                 }
                 1 => stage.call_well(),
+                2..=5 => self.of_a_stream(input),
                 _ => std::thread::yield_now(),
             },
         }
@@ -166,6 +167,32 @@ impl Attack {
         record.words[6] = self.channel.reply_line.read(0);
         spoil(&mut record, input);
         self.calls += 1;
+        self.tail = self.channel.put(self.tail, &record);
+        self.channel.publish(self.tail);
+        self.peer.doorbell.ring();
+    }
+
+    /// Opens a stream, or publishes a record of one, and rings.
+    fn of_a_stream(&mut self, input: &mut Input<'_>) {
+        let kind = input.octet();
+        let call = match kind & 8 {
+            0 => self.calls,
+            _ => input.number(self.calls),
+        };
+        let payload = vec![7; usize::from(input.small() % 600)];
+        let mut record = match kind % 8 {
+            0..=2 => {
+                self.calls += 1;
+                RawRecord::stream(self.calls, &payload, input.number(1 << 20))
+            }
+            3..=5 => RawRecord::item(call, &payload, input.octet() % 5),
+            6 => RawRecord::credit(call, input.number(1 << 20)),
+            _ => RawRecord::stop(call, input.octet().into()),
+        };
+        if kind & 0x70 == 0 {
+            let index = usize::from(input.octet()) % record.words.len();
+            record.words[index] = input.number(record.words[index]);
+        }
         self.tail = self.channel.put(self.tail, &record);
         self.channel.publish(self.tail);
         self.peer.doorbell.ring();
@@ -217,7 +244,7 @@ impl Stage {
         };
         let server = Server::bind(&address, config)
             .unwrap()
-            .spawn(answer)
+            .spawn_async(answer)
             .unwrap();
         let mut options = ClientOptions::default();
         options.sizes = sizes();
@@ -272,7 +299,15 @@ impl Links {
     }
 }
 
-fn answer(request: Request<'_>, reply: &mut Reply<'_>) -> Result<(), prixfixe_ipc::Refusal> {
+/// Items go back as they come.
+async fn answer(
+    mut request: OwnedRequest,
+    mut reply: OwnedReply,
+) -> Result<(), prixfixe_ipc::Refusal> {
+    let mut item = Vec::new();
+    while request.opens_stream() && request.next_item(&mut item).await? {
+        reply.send_item(&item).await?;
+    }
     let octets: Vec<u8> = request.payload().iter().map(|octet| octet ^ 0x55).collect();
     reply.write(&octets)
 }
