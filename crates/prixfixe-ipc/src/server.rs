@@ -15,6 +15,7 @@ mod links;
 mod long_message;
 mod page;
 mod round;
+mod spares;
 mod statistics;
 mod stream_body;
 mod stream_desk;

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::events::ClientIdentity;
+use super::spares::Spares;
 use super::stream_desk::{StreamDesk, StreamLimits};
 use crate::aligned::AlignedBuffer;
 use crate::outcome::Refusal;
@@ -25,6 +26,9 @@ use crate::record::{Ending, RequestHeader};
 pub(super) trait Execution {
     /// A place for a request of `length` bytes; `None` while as many calls run as may.
     fn room(&mut self, length: usize) -> Option<&mut [u8]>;
+
+    /// What is kept of long messages that are over.
+    fn spares(&mut self) -> &mut Spares;
 
     /// Whether another call may run.
     fn has_place(&self) -> bool;

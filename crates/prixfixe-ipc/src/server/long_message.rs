@@ -2,6 +2,7 @@
 
 use std::collections::TryReserveError;
 
+use super::spares::Spares;
 use crate::aligned::AlignedBuffer;
 use crate::memory::WORD;
 use crate::record::RequestHeader;
@@ -34,10 +35,11 @@ impl LongMessage {
         header: RequestHeader,
         total: usize,
         usual_part: usize,
+        spares: &mut Spares,
     ) -> Result<Self, TryReserveError> {
         Ok(Self {
             header,
-            request: AlignedBuffer::try_with_capacity(total)?,
+            request: spares.request(total)?,
             filled: 0,
             total,
             taken: total == 0,
@@ -102,6 +104,11 @@ impl LongMessage {
     pub(super) fn drop_reply(&mut self) {
         self.reply = Vec::new();
         self.sent = 0;
+    }
+
+    /// The buffer of the reply, which is sent.
+    pub(super) fn into_reply(self) -> Vec<u8> {
+        self.reply
     }
 
     /// The next part of the reply.

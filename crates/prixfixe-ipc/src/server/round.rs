@@ -214,7 +214,7 @@ impl<E: Execution> Core<E> {
             if ticket.in_parts {
                 channel.look_at_streams();
                 let wake = self.links.get_mut(link).and_then(link_wake);
-                match channel.send_streams(wake) {
+                match channel.send_streams(wake, self.execution.spares()) {
                     // Where hints are gone by, nobody else would name it.
                     Ok(sent) if sent >= STREAM_RECORDS_PER_TURN => {
                         self.unfinished.push(ticket.channel);
@@ -269,7 +269,8 @@ impl<E: Execution> Core<E> {
         let timeout = self
             .greeting_timeout()
             .into_iter()
-            .chain(self.drain_timeout());
+            .chain(self.drain_timeout())
+            .chain(self.execution.spares().give_back());
         self.attend_connections(timeout.min())
     }
 

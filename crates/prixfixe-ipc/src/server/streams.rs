@@ -73,6 +73,8 @@ pub(super) struct Closed {
     ending: Ending,
     message_type: u32,
     payload: Vec<u8>,
+    /// A long reply that was sent before, whose memory is free now.
+    pub(super) sent: Vec<u8>,
 }
 
 impl Closed {
@@ -334,6 +336,10 @@ impl Streams {
             ending: closing.ending,
             message_type: closing.message_type,
             payload: closing.payload,
+            sent: match stream.body {
+                StreamBody::Long(long) => long.into_reply(),
+                StreamBody::Items(_) => Vec::new(),
+            },
         })
     }
 

@@ -10,6 +10,7 @@ use crate::ring::{Corrupt, Kind, Record};
 use crate::server::execution::Ticket;
 use crate::server::links::LinkWake;
 use crate::server::long_message::{Gathered, LongMessage};
+use crate::server::spares::Spares;
 use crate::server::statistics::Streaming;
 use crate::server::stream_body::StreamBody;
 use crate::server::stream_desk::{StreamDesk, StreamLimits};
@@ -66,6 +67,7 @@ impl Channel {
         &mut self,
         ticket: Ticket,
         waiting: &Waiting,
+        spares: &mut Spares,
     ) -> Result<(), Refusal> {
         let Opening::Long { total, credit } = waiting.opening else {
             return Ok(());
@@ -84,8 +86,8 @@ impl Channel {
         }
         let held = total.saturating_add(waiting.limit);
         let share = self.budget.long_call(held).ok_or(Refusal::Busy)?;
-        let long =
-            LongMessage::new(waiting.header, total, usual_part).map_err(|_| Refusal::Busy)?;
+        let long = LongMessage::new(waiting.header, total, usual_part, spares)
+            .map_err(|_| Refusal::Busy)?;
         self.streams.open(
             ticket,
             waiting.header.priority,
@@ -133,6 +135,7 @@ impl Channel {
     pub(in crate::server) fn send_streams(
         &mut self,
         mut wake: Option<&mut LinkWake>,
+        spares: &mut Spares,
     ) -> Result<u32, Corrupt> {
         if !self.unsent && !self.waits_for_room && !self.must_tell_head() {
             return Ok(0);
@@ -187,6 +190,7 @@ impl Channel {
             }
             if let Some(closed) = self.streams.next_closed() {
                 self.write_answer(closed.ticket, &closed.answer());
+                spares.keep_reply(closed.sent);
                 written += 1;
             }
         }
@@ -247,10 +251,11 @@ impl Channel {
     pub(in crate::server) fn begin_turn(
         &mut self,
         wake: Option<&mut LinkWake>,
+        spares: &mut Spares,
     ) -> Result<u32, Corrupt> {
         self.stream_records = 0;
         if self.waits_for_room {
-            self.send_streams(wake)
+            self.send_streams(wake, spares)
         } else {
             Ok(0)
         }

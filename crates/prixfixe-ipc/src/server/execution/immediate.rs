@@ -8,6 +8,7 @@ use crate::aligned::AlignedBuffer;
 use crate::outcome::Refusal;
 use crate::record::Ending;
 use crate::server::handler::{Handler, Reply, Request};
+use crate::server::spares::Spares;
 use crate::server::stream_desk::{StreamDesk, StreamLimits};
 
 /// Calls a [`Handler`] on the server's thread.
@@ -19,6 +20,7 @@ pub(in crate::server) struct Immediate<H> {
     long: Option<AlignedBuffer>,
     reply: Vec<u8>,
     max_payload: usize,
+    spares: Spares,
 }
 
 impl<H> Immediate<H> {
@@ -31,6 +33,7 @@ impl<H> Immediate<H> {
             long: None,
             reply: Vec::with_capacity(max_payload as usize),
             max_payload: max_payload as usize,
+            spares: Spares::default(),
         }
     }
 }
@@ -39,6 +42,10 @@ impl<H: Handler> Execution for Immediate<H> {
     fn room(&mut self, length: usize) -> Option<&mut [u8]> {
         self.length = length;
         Some(self.request.room(length))
+    }
+
+    fn spares(&mut self) -> &mut Spares {
+        &mut self.spares
     }
 
     fn has_place(&self) -> bool {
@@ -51,6 +58,9 @@ impl<H: Handler> Execution for Immediate<H> {
     }
 
     fn start(&mut self, call: Start<'_>) -> Started<'_> {
+        if call.ticket.in_parts && call.stream.is_none() {
+            self.reply = self.spares.reply();
+        }
         self.reply.clear();
         make_room(&mut self.reply, self.max_payload);
         let long = self.long.take();
@@ -72,6 +82,9 @@ impl<H: Handler> Execution for Immediate<H> {
         };
         if ending != Ending::Completed {
             self.reply.clear();
+        }
+        if let Some(long) = long {
+            self.spares.keep_request(long);
         }
         Started::Answered(Answer {
             ending,

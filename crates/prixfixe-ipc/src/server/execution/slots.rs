@@ -12,6 +12,7 @@ use crate::aligned::AlignedBuffer;
 use crate::outcome::Refusal;
 use crate::record::Ending;
 use crate::server::async_handler::{AsyncHandler, Buffers, Desk};
+use crate::server::spares::Spares;
 use crate::server::stream_desk::{StreamDesk, StreamLimits};
 
 /// Runs the futures of an [`AsyncHandler`] on the server's thread.
@@ -29,6 +30,7 @@ pub(in crate::server) struct Slots<H: AsyncHandler> {
     /// In place of that slot's buffer, for one call.
     long: Option<AlignedBuffer>,
     last_call: u64,
+    spares: Spares,
     max_payload: usize,
 }
 
@@ -78,6 +80,7 @@ impl<H: AsyncHandler> Slots<H> {
             length: 0,
             long: None,
             last_call: 0,
+            spares: Spares::default(),
             max_payload,
         }
     }
@@ -90,10 +93,15 @@ impl<H: AsyncHandler> Slots<H> {
         slot.stream = None;
         let returned = slot.desk.collect();
         // A handler that keeps a buffer for good costs a new one, and so does a long request.
-        slot.request = returned
-            .request
-            .filter(|buffer| buffer.capacity() <= self.max_payload)
-            .unwrap_or_else(|| AlignedBuffer::with_capacity(self.max_payload));
+        slot.request = match returned.request {
+            Some(buffer) if buffer.capacity() <= self.max_payload => buffer,
+            long => {
+                if let Some(long) = long {
+                    self.spares.keep_request(long);
+                }
+                AlignedBuffer::with_capacity(self.max_payload)
+            }
+        };
         let (ending, message_type) = match (ran, dropped, returned.reply) {
             (None, _, reply) | (_, Err(_), reply) => {
                 slot.reply = reply.map_or_else(Vec::new, |(buffer, _)| buffer);
@@ -176,6 +184,10 @@ impl<H: AsyncHandler> Execution for Slots<H> {
         Some(slot.request.room(length))
     }
 
+    fn spares(&mut self) -> &mut Spares {
+        &mut self.spares
+    }
+
     fn has_place(&self) -> bool {
         !self.free.is_empty()
     }
@@ -196,6 +208,9 @@ impl<H: AsyncHandler> Execution for Slots<H> {
         };
         self.last_call += 1;
         let slot = &mut self.places[index];
+        if call.ticket.in_parts && call.stream.is_none() {
+            slot.reply = self.spares.reply();
+        }
         slot.reply.clear();
         make_room(&mut slot.reply, self.max_payload);
         let buffers = Buffers {

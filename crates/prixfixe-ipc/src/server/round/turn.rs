@@ -11,6 +11,7 @@ use crate::server::events::ClientIdentity;
 use crate::server::execution::{Answer, Execution, Start, Started, Ticket};
 use crate::server::faults::Source;
 use crate::server::links::LinkState;
+use crate::server::spares::Spares;
 use crate::server::statistics::Turn;
 use crate::server::stream_desk::StreamDesk;
 use crate::server::unshown::Unshown;
@@ -47,7 +48,7 @@ impl<E: Execution> Core<E> {
         let mut turn = Turn::default();
         let mut unshown = Unshown::default();
         // What waited for room comes before calls that would take it.
-        let mut sent = channel.begin_turn(wake.as_deref_mut())?;
+        let mut sent = channel.begin_turn(wake.as_deref_mut(), self.execution.spares())?;
         while turn.taken < CALLS_PER_TURN {
             if channel.has_gathered() && !self.full {
                 let link = link.identity;
@@ -75,7 +76,8 @@ impl<E: Execution> Core<E> {
                 {
                     break;
                 }
-                take_long(channel, index, &waiting, &mut turn);
+                let spares = self.execution.spares();
+                take_long(channel, index, &waiting, spares, &mut turn);
                 continue;
             }
             let Some(room) = self.execution.room(waiting.payload.length) else {
@@ -116,7 +118,7 @@ impl<E: Execution> Core<E> {
                 unshown = Unshown::default();
             }
         }
-        sent += channel.send_streams(wake.as_deref_mut())?;
+        sent += channel.send_streams(wake.as_deref_mut(), self.execution.spares())?;
         turn.woken += u32::from(channel.show(wake));
         let read = channel.stream_records();
         channel.publish_head();
@@ -188,13 +190,19 @@ fn start<E: Execution>(
 }
 
 /// Takes a call whose request follows in parts.
-fn take_long(channel: &mut Channel, index: usize, waiting: &Waiting, turn: &mut Turn) {
+fn take_long(
+    channel: &mut Channel,
+    index: usize,
+    waiting: &Waiting,
+    spares: &mut Spares,
+    turn: &mut Turn,
+) {
     let Some(mut ticket) = channel.take(index, waiting, &mut []) else {
         turn.taken += 1;
         return;
     };
     ticket.in_parts = true;
-    if let Err(refusal) = channel.open_long(ticket, waiting) {
+    if let Err(refusal) = channel.open_long(ticket, waiting, spares) {
         turn.taken += 1;
         turn.refused += 1;
         channel.answer(ticket, Answer::refusal(refusal));
@@ -241,7 +249,7 @@ fn start_gathered<E: Execution>(
 /// Opens the stream that a call asks for, if it does, and what a long reply needs. Returns the desk of
 /// the stream.
 fn open_stream<E: Execution>(
-    execution: &E,
+    execution: &mut E,
     channel: &mut Channel,
     waiting: &Waiting,
     ticket: &mut Ticket,
@@ -251,7 +259,7 @@ fn open_stream<E: Execution>(
         // Only its reply is long.
         Opening::Long { .. } => {
             ticket.in_parts = true;
-            channel.open_long(*ticket, waiting)?;
+            channel.open_long(*ticket, waiting, execution.spares())?;
             return Ok(None);
         }
         Opening::Stream { .. } => {}
