@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use prixfixe_load::capacity::{self, Capacity as Answer, Sample, Wish};
-use prixfixe_load::notation::{number, octets_of};
-use prixfixe_load::result_folder::ResultFolder;
-use prixfixe_load::size::MessageSize;
+use prixfixe_load::plan::MessageSize;
+use prixfixe_load::results::{Cell, ResultFolder};
 
 use crate::cli::Outcome;
 
@@ -114,9 +113,9 @@ fn print(answer: &Answer) -> io::Result<()> {
     writeln!(
         out,
         "For {} messages/s of {}, {} times that at the peak:\n",
-        number(wish.load),
-        octets_of(wish.size),
-        number(wish.peak_factor)
+        Cell::Number(wish.load),
+        Cell::Octets(wish.size),
+        Cell::Number(wish.peak_factor)
     )?;
     for (what, value) in [
         (
@@ -127,15 +126,21 @@ fn print(answer: &Answer) -> io::Result<()> {
                 answer.bottleneck.name()
             ),
         ),
-        ("processors in all", number(answer.processors)),
-        ("memory of each", octets_of(answer.memory_per_instance)),
+        (
+            "processors in all",
+            Cell::Number(answer.processors).to_string(),
+        ),
+        (
+            "memory of each",
+            Cell::Octets(answer.memory_per_instance).to_string(),
+        ),
         (
             "bandwidth in all",
-            format!("{} Mbit/s", number(answer.bits_per_second / 1e6)),
+            format!("{} Mbit/s", Cell::Number(answer.bits_per_second / 1e6)),
         ),
         (
             "disk",
-            format!("{} per day in all", octets_of(answer.disk_per_day)),
+            format!("{} per day in all", Cell::Octets(answer.disk_per_day)),
         ),
     ] {
         writeln!(out, "  {what:<18} {value}")?;

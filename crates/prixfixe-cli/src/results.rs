@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use prixfixe_load::result_folder::{KeptResult, Listing, ResultFolder};
+use prixfixe_load::results::{KeptResult, Listing, ResultFolder};
 
 use crate::cli::Outcome;
 use check::Check;

@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use std::process::ExitCode;
 
 use prixfixe_load::generator;
-use prixfixe_load::live::Live;
+use prixfixe_load::generator::Live;
 use prixfixe_load::plan::{Contents, Plan};
 use prixfixe_load::schedule::Schedule;
 

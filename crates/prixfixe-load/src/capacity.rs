@@ -8,7 +8,7 @@ mod sample;
 
 use serde::Serialize;
 
-use crate::result_folder::KeptResult;
+use crate::results::KeptResult;
 use reckoning::Reckoning;
 pub use sample::{Refused, Sample, samples};
 

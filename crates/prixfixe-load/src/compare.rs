@@ -12,10 +12,10 @@ mod difference;
 mod judgement;
 mod promise;
 
-use crate::figure::Figure;
 use crate::result::{Measurement, ResultFile, Timeline};
-use crate::result_folder::KeptResult;
-use crate::sheet::{Cell, Sheet};
+use crate::results::Figure;
+use crate::results::KeptResult;
+use crate::results::{Cell, Sheet};
 use confidence::Interval;
 pub use judgement::Judgement;
 

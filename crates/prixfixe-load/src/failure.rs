@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::stage::Stage;
+pub use crate::stage::Stage;
 
 /// A delivery that did not end with an acknowledgement.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

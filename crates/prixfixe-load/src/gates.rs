@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
-use crate::figure::{self, Figure, NoFigure};
+use crate::results::figure::{self, Figure, NoFigure};
 use crate::size::octets_from_text;
 pub use verdict::{MOST_APART, Verdict, check};
 

@@ -12,9 +12,9 @@ use crate::client::{Connector, ConnectorError};
 use crate::contents::{ContentsError, Library};
 use crate::label::Label;
 use crate::ledger::Ledger;
-use crate::live::Live;
+pub use crate::live::{Live, Snapshot};
 use crate::plan::Plan;
-use crate::recording::Recording;
+pub use crate::recording::Recording;
 use crate::schedule::{Schedule, Timetable};
 use crate::self_check;
 

@@ -12,8 +12,7 @@
 //! ```no_run
 //! use std::time::Duration;
 //!
-//! use prixfixe_load::generator;
-//! use prixfixe_load::live::Live;
+//! use prixfixe_load::generator::{self, Live};
 //! use prixfixe_load::plan::Plan;
 //! use prixfixe_load::schedule::{Phase, Schedule, Timetable};
 //!
@@ -38,37 +37,30 @@ pub mod capacity;
 pub mod client;
 pub mod compare;
 pub mod contents;
-pub mod description;
 pub mod export;
 pub mod failure;
 pub mod fault_proxy;
-pub mod figure;
 pub mod gates;
 pub mod generator;
 pub mod label;
 pub mod ledger;
-pub mod live;
+mod live;
 #[cfg(test)]
 mod made_up;
-pub mod notation;
-pub mod overview;
 pub mod plan;
-pub mod process;
-pub mod recording;
+mod process;
+mod recording;
 pub mod report;
 pub mod resources;
 pub mod result;
-pub mod result_folder;
 #[cfg(test)]
 mod result_schema;
-pub mod run_id;
+pub mod results;
+mod run_id;
 pub mod schedule;
 mod self_check;
-pub mod sheet;
-pub mod size;
-pub mod sparkline;
-pub mod stage;
-pub mod trend;
+mod size;
+mod stage;
 pub mod verify;
 
 #[cfg(doctest)]

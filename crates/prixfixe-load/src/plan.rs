@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::{run_id::RunId, schedule::Schedule, size::SizeMix};
+use crate::schedule::Schedule;
+
+pub use crate::run_id::{NoRunId, RunId};
+pub use crate::size::{MessageSize, Share, SizeError, SizeMix};
 
 mod recipients;
 
@@ -60,7 +63,7 @@ impl Plan {
             schedule,
             workers,
             per_connection: None,
-            contents: Contents::Made(SizeMix::only(crate::size::MessageSize::MEDIUM)),
+            contents: Contents::Made(SizeMix::only(MessageSize::MEDIUM)),
             dialogue: Dialogue::default(),
             tls: Tls::None,
             login: None,

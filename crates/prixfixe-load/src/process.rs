@@ -80,7 +80,7 @@ impl Usage {
 
 /// A process and all that descend from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Family {
+pub(crate) struct Family {
     root: ProcessId,
     members: BTreeMap<ProcessId, Usage>,
 }
@@ -88,7 +88,7 @@ pub struct Family {
 impl Family {
     /// Those of these processes that still run. One that is named twice, or that descends from
     /// another, is counted once: with the eldest.
-    pub fn of_all(processes: &[ProcessId]) -> Vec<Self> {
+    pub(crate) fn of_all(processes: &[ProcessId]) -> Vec<Self> {
         let roots: BTreeSet<ProcessId> = processes.iter().copied().collect();
         let families: Vec<Self> = roots.into_iter().filter_map(Self::of).collect();
         let is_within = |root| {
@@ -122,23 +122,23 @@ impl Family {
     }
 
     /// The process that the others descend from.
-    pub fn root(&self) -> ProcessId {
+    pub(crate) fn root(&self) -> ProcessId {
         self.root
     }
 
     /// How many they are.
-    pub fn processes(&self) -> usize {
+    pub(crate) fn processes(&self) -> usize {
         self.members.len()
     }
 
     /// What they take together.
-    pub fn usage(&self) -> Usage {
+    pub(crate) fn usage(&self) -> Usage {
         let members = self.members.values();
         members.fold(Usage::default(), |sum, usage| sum.with(*usage))
     }
 
     /// Processes of a family that are looked at: a server with more is measured in part.
-    pub const MOST_PROCESSES: usize = 4096;
+    pub(crate) const MOST_PROCESSES: usize = 4096;
 }
 
 fn children(pid: u32) -> Vec<u32> {

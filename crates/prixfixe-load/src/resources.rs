@@ -5,7 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::process::{Family, ProcessId, Usage};
+use crate::process::Family;
+pub use crate::process::{ProcessId, Usage};
 use crate::result::{Measurement, Server};
 
 /// Looks at processes and their descendants five times a second, from when it is started.

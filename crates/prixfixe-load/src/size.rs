@@ -70,7 +70,7 @@ impl FromStr for MessageSize {
 }
 
 /// Octets as people write them: `10240`, `10KiB`, `8 MiB`, `1GiB`.
-pub fn octets_from_text(text: &str) -> Option<u64> {
+pub(crate) fn octets_from_text(text: &str) -> Option<u64> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let unit: u64 = match unit.trim_start() {

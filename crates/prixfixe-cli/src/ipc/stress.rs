@@ -26,7 +26,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, value_parser};
-use prixfixe_load::result_folder::ResultFolder;
+use prixfixe_load::results::ResultFolder;
 use serde_json::json;
 
 use super::parent;

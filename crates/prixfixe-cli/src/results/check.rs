@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use prixfixe_load::gates::{self, Gates, Verdict};
-use prixfixe_load::result_folder::ResultFolder;
+use prixfixe_load::results::ResultFolder;
 
 use super::format::Format;
 use crate::cli::Outcome;

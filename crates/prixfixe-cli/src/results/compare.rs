@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use clap::Args;
 use prixfixe_load::compare::{self, Comparison, Terms};
-use prixfixe_load::result_folder::{KeptResult, ResultFolder};
+use prixfixe_load::results::{KeptResult, ResultFolder};
 use serde_json::json;
 
 use super::format::Format;

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use clap::ValueEnum;
-use prixfixe_load::sheet::Sheet;
+use prixfixe_load::results::Sheet;
 
 /// The form in which something is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

@@ -3,8 +3,7 @@
 use std::io;
 
 use clap::Args;
-use prixfixe_load::overview;
-use prixfixe_load::result_folder::ResultFolder;
+use prixfixe_load::results::{self, ResultFolder};
 
 use super::format::Format;
 use crate::cli::Outcome;
@@ -29,7 +28,7 @@ impl List {
                 .as_ref()
                 .is_none_or(|scenario| kept.result.scenario == *scenario)
         });
-        self.format.print(&overview::of_results(wanted))?;
+        self.format.print(&results::overview(wanted))?;
         Ok(Outcome::Done)
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use prixfixe_load::report::{self, MARK, MOST_RUNS, Run};
-use prixfixe_load::result_folder::{KeptResult, ResultFolder};
+use prixfixe_load::results::{KeptResult, ResultFolder};
 
 use crate::cli::Outcome;
 

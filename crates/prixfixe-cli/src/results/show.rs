@@ -3,8 +3,7 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use prixfixe_load::description;
-use prixfixe_load::result_folder::{KeptResult, ResultFolder};
+use prixfixe_load::results::{self, KeptResult, ResultFolder};
 
 use super::format::Format;
 use crate::cli::Outcome;
@@ -49,7 +48,7 @@ impl Latest {
 fn show(folder: &ResultFolder, name: &str, format: Format) -> io::Result<Outcome> {
     let kept = super::find(folder, name)?;
     match format {
-        Format::Csv => format.print(&description::figures(&kept.result))?,
+        Format::Csv => format.print(&results::figures(&kept.result))?,
         Format::Json => {
             let text = serde_json::to_string_pretty(&kept.result)?;
             writeln!(io::stdout(), "{text}")?;
@@ -60,7 +59,7 @@ fn show(folder: &ResultFolder, name: &str, format: Format) -> io::Result<Outcome
 }
 
 fn print_all(kept: &KeptResult, format: Format) -> io::Result<()> {
-    for (index, sheet) in description::of_result(kept).iter().enumerate() {
+    for (index, sheet) in results::describe(kept).iter().enumerate() {
         if index > 0 {
             writeln!(io::stdout())?;
         }

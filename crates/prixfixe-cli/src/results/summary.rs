@@ -3,8 +3,7 @@
 use std::io;
 
 use clap::Args;
-use prixfixe_load::overview;
-use prixfixe_load::result_folder::ResultFolder;
+use prixfixe_load::results::{self, ResultFolder};
 
 use super::format::Format;
 use crate::cli::Outcome;
@@ -21,8 +20,8 @@ pub(super) struct Summary {
 impl Summary {
     pub(super) fn run(self, folder: &ResultFolder) -> io::Result<Outcome> {
         let listing = super::listing(folder)?;
-        let newest = overview::newest_of_each(&listing.results);
-        self.format.print(&overview::of_results(newest))?;
+        let newest = results::newest_of_each(&listing.results);
+        self.format.print(&results::overview(newest))?;
         Ok(Outcome::Done)
     }
 }

@@ -3,15 +3,15 @@
 use std::io::{self, Write};
 
 use clap::Args;
-use prixfixe_load::result_folder::ResultFolder;
-use prixfixe_load::trend;
+use prixfixe_load::results::{self, ResultFolder};
 
 use super::format::Format;
 use crate::cli::Outcome;
 
 /// Show how the results of a scenario went over time
 ///
-/// A change is against the median of the valid results before. Invalid ones are dots.
+/// A change is against the median of the valid results before that had about as many messages.
+/// Invalid ones are dots.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: prixfixe results trend burst")]
 pub(super) struct Trend {
@@ -38,7 +38,7 @@ impl Trend {
             );
             return Err(io::Error::other(text));
         }
-        let trend = trend::of_results(&of_scenario);
+        let trend = results::trend(&of_scenario);
         self.format.print(&trend.sheet)?;
         if self.format == Format::Text {
             for (name, course) in &trend.courses {

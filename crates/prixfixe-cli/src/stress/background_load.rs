@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
+use prixfixe_load::generator::Recording;
 use prixfixe_load::generator::{self, PlanError};
-use prixfixe_load::live::{Live, Snapshot};
+use prixfixe_load::generator::{Live, Snapshot};
 use prixfixe_load::plan::Plan;
-use prixfixe_load::recording::Recording;
 use prixfixe_load::result::Measurement;
 
 /// A load under way. Dropped, it is told to stop.

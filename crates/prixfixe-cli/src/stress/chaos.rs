@@ -81,10 +81,13 @@ fn steps(lab: &mut Lab, rows: &[Row], lasts: Duration) -> Result<(), LabError> {
         lab.targets().into_iter().next()
     };
     let mut table = Table {
-        title: format!(
-            "Faults (memory is back if it grew by at most {} MiB)",
-            MOST_GROWTH_OCTETS >> 20
-        ),
+        title: match target {
+            Some(_) => "Faults (memory, descriptors and mail of a target are not seen)".to_owned(),
+            None => format!(
+                "Faults (memory is back if it grew by at most {} MiB)",
+                MOST_GROWTH_OCTETS >> 20
+            ),
+        },
         columns: COLUMNS.map(str::to_owned).to_vec(),
         rows: Vec::new(),
     };

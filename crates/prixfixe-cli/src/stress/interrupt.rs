@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use prixfixe_load::live::Live;
+use prixfixe_load::generator::Live;
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 

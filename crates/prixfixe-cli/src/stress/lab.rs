@@ -11,8 +11,8 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use prixfixe_load::generator::PlanError;
+use prixfixe_load::generator::Recording;
 use prixfixe_load::plan::Plan;
-use prixfixe_load::recording::Recording;
 use prixfixe_load::result::{DiskProbe, Part, Server as ServerUsage, Table};
 
 use super::disk_probe::DiskLoop;

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use prixfixe_load::process::ProcessId;
+use prixfixe_load::resources::ProcessId;
 use tempfile::TempDir;
 
 use super::mounts;

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressStyle};
-use prixfixe_load::live::Snapshot;
+use prixfixe_load::generator::Snapshot;
 use prixfixe_load::schedule::Schedule;
 
 /// The progress of one part.

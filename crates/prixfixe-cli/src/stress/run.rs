@@ -6,7 +6,7 @@ use std::io;
 
 use clap::{Args, value_parser};
 use prixfixe_load::plan::Contents;
-use prixfixe_load::size::SizeMix;
+use prixfixe_load::plan::SizeMix;
 
 use super::lab::Lab;
 use super::misused;

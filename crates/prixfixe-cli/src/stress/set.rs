@@ -10,7 +10,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use prixfixe_load::process::ProcessId;
+use prixfixe_load::resources::ProcessId;
 use serde::{Deserialize, Serialize};
 
 use super::lab_folder::LabFolder;

@@ -3,11 +3,9 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use prixfixe_load::description;
-use prixfixe_load::notation;
 use prixfixe_load::result::{Measurement, ResultFile, Verification};
-use prixfixe_load::result_folder::ResultFolder;
-use prixfixe_load::sheet::{Cell, Sheet};
+use prixfixe_load::results::ResultFolder;
+use prixfixe_load::results::{Cell, Sheet};
 
 /// Prints it: figures, what is wrong, and what to do next.
 pub(crate) fn print(
@@ -17,7 +15,7 @@ pub(crate) fn print(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     out.write_all(figures(result).to_text().as_bytes())?;
-    let outcomes = description::outcomes_of("", &result.whole);
+    let outcomes = prixfixe_load::results::outcomes_of("", &result.whole);
     if !outcomes.is_empty() {
         writeln!(out)?;
         out.write_all(outcomes.to_text().as_bytes())?;
@@ -106,7 +104,7 @@ fn lines(result: &ResultFile) -> Vec<String> {
     for error in &result.whole.errors {
         lines.push(format!(
             "{} × {} at {}: {}",
-            notation::count(error.count),
+            Cell::Count(error.count),
             error.kind,
             error.stage.name(),
             error.example
@@ -129,8 +127,8 @@ fn lines(result: &ResultFile) -> Vec<String> {
         };
         lines.push(format!(
             "disk beside it, write and fdatasync: p50 {}, p99.9 {} ms{verdict}",
-            notation::number(probe.sync_ms.p50),
-            notation::number(probe.sync_ms.p99_9)
+            Cell::Number(probe.sync_ms.p50),
+            Cell::Number(probe.sync_ms.p99_9)
         ));
     }
     if !result.whole.valid {
@@ -149,7 +147,7 @@ fn of_calls(verification: &Verification) -> String {
     format!(
         "compared with {}: all {} completed calls were executed once, every octet as it was sent",
         verification.source,
-        notation::count(verification.acknowledged)
+        Cell::Count(verification.acknowledged)
     )
 }
 
@@ -160,21 +158,21 @@ pub(super) fn of_verification(verification: &Verification) -> String {
             0 => String::new(),
             _ => format!(
                 "; WARNING: beside them {} without a label and {} of other runs, which may be copies",
-                notation::count(verification.unlabelled),
-                notation::count(verification.of_other_runs)
+                Cell::Count(verification.unlabelled),
+                Cell::Count(verification.of_other_runs)
             ),
         };
         let unknown = match verification.recipients_unknown() {
             0 => String::new(),
             count => format!(
                 "; {} of those found do not say for whom they were stored, so their recipients were not compared",
-                notation::count(count)
+                Cell::Count(count)
             ),
         };
         return format!(
             "compared with {}: all {} acknowledged messages are there, once and unaltered{unknown}{strangers}",
             verification.source,
-            notation::count(verification.acknowledged)
+            Cell::Count(verification.acknowledged)
         );
     }
     let findings = [
@@ -190,16 +188,13 @@ pub(super) fn of_verification(verification: &Verification) -> String {
         .filter(|(_, findings)| findings.count > 0)
         .map(|(what, findings)| {
             let first = findings.named.first().map_or("", String::as_str);
-            format!(
-                "{} {what} (first: {first})",
-                notation::count(findings.count)
-            )
+            format!("{} {what} (first: {first})", Cell::Count(findings.count))
         })
         .collect();
     format!(
         "compared with {}: of {} acknowledged messages {}",
         verification.source,
-        notation::count(verification.acknowledged),
+        Cell::Count(verification.acknowledged),
         found.join(", ")
     )
 }

@@ -17,9 +17,9 @@ use std::process::{Command, Output};
 
 use prixfixe_load::contents::{Library, Scratch};
 use prixfixe_load::ledger::{Answer, Ledger};
+use prixfixe_load::plan::RunId;
 use prixfixe_load::plan::{Contents, Recipients};
-use prixfixe_load::run_id::RunId;
-use prixfixe_load::size::{MessageSize, SizeMix};
+use prixfixe_load::plan::{MessageSize, SizeMix};
 use rustix::process::Signal;
 use serde_json::Value;
 use server_process::Server;

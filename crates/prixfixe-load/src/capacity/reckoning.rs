@@ -2,7 +2,7 @@
 
 use super::sample::AtSize;
 use super::{Bottleneck, Capacity, Step, Wish};
-use crate::notation::{count, number, octets_of, percent};
+use crate::results::notation::{count, number, octets_of, percent};
 
 /// A reckoning under way.
 #[derive(Debug)]

@@ -1,9 +1,9 @@
 //! What one run says of one instance.
 
 use crate::compare::is_scheduled;
-use crate::notation;
 use crate::result::{Measurement, ResultFile};
-use crate::result_folder::KeptResult;
+use crate::results::KeptResult;
+use crate::results::notation;
 
 /// What one run, or a part of one, says of one instance.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::result_folder::KeptResult;
+use crate::results::KeptResult;
 
 /// What differs between the first and each of the others, a line each, none twice.
 pub(super) fn between<'a>(

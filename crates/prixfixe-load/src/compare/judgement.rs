@@ -1,8 +1,8 @@
 //! What to make of a ratio.
 
 use super::confidence::Interval;
-use crate::figure::Figure;
 use crate::result::Measurement;
+use crate::results::Figure;
 
 /// What to make of a ratio.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! What the first side kept and the second does not: facts, for which there is no threshold.
 
 use super::{measured_in, part_names};
-use crate::notation::count;
 use crate::result::{Measurement, Verification};
-use crate::result_folder::KeptResult;
+use crate::results::KeptResult;
+use crate::results::notation::count;
 
 /// What the second side no longer does, a line each.
 pub(super) fn broken(first: &[KeptResult], second: &[KeptResult]) -> Vec<String> {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Bound, Demand, Gate, ScenarioGates};
-use crate::figure::Figure;
 use crate::result::{Measurement, ResultFile};
-use crate::sheet::{Cell, Sheet};
+use crate::results::Figure;
+use crate::results::{Cell, Sheet};
 
 /// How far apart the starts of a result and of its reference may lie: beyond that a shared machine
 /// may have become another.

@@ -57,10 +57,20 @@ impl Course {
         }
         let merged = points.len().div_ceil(Self::MOST_INTERVALS).max(1);
         let ends: Vec<f64> = ends(&points, measured);
-        let intervals = points
-            .chunks(merged)
-            .zip(ends.chunks(merged))
-            .filter_map(|(points, ends)| Interval::of(points, *ends.last()?));
+        // A few messages over next to no time are no rate: they belong to the interval before.
+        let is_cut_short = match (&points[..], &ends[..]) {
+            ([.., before, last], [.., end]) => end - last.at_s < (last.at_s - before.at_s) / 2.0,
+            _ => false,
+        };
+        let full = points.len() - usize::from(is_cut_short);
+        let mut bounds: Vec<usize> = (0..full).step_by(merged).collect();
+        bounds.push(points.len());
+        let intervals = bounds.windows(2).filter_map(|bounds| {
+            let [first, behind] = *bounds else {
+                return None;
+            };
+            Interval::of(points.get(first..behind)?, *ends.get(behind - 1)?)
+        });
         Self {
             intervals: intervals.collect(),
             merged,
@@ -195,6 +205,18 @@ mod tests {
         ));
         assert_eq!(course.end_s(), 1.5);
         assert_eq!(course.intervals[1].accepted, 10.0);
+    }
+
+    #[test]
+    fn a_moment_at_the_end_is_no_interval_of_its_own() {
+        // Five messages in a fiftieth of a second are not 250 a second.
+        let points = vec![point(0.0, 10, 2.0), point(1.0, 10, 2.0), point(2.0, 5, 9.0)];
+        let course = Course::of(&measured(points, 2.02));
+        assert_eq!(course.intervals.len(), 2);
+        let last = &course.intervals[1];
+        assert_eq!((last.from_s, last.to_s), (1.0, 2.1));
+        assert!((last.accepted - 15.0 / 1.1).abs() < 1e-9, "{last:?}");
+        assert_eq!(last.latency.map(|latency| latency.max), Some(9.0));
     }
 
     #[test]

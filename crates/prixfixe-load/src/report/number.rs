@@ -1,6 +1,6 @@
 //! Figures with their units, as the page writes them.
 
-use crate::notation;
+use crate::results::notation;
 
 /// What stands where there is no figure.
 pub(super) const NONE: &str = "–";

@@ -15,12 +15,12 @@ use std::time::{Duration, Instant};
 use prixfixe_load::contents::{Library, Scratch};
 use prixfixe_load::export::{self, FileForm, Form};
 use prixfixe_load::generator;
+use prixfixe_load::generator::Live;
 use prixfixe_load::ledger::{Answer, Ledger};
-use prixfixe_load::live::Live;
 use prixfixe_load::plan::{Contents, Plan, Recipients};
+use prixfixe_load::plan::{MessageSize, SizeMix};
 use prixfixe_load::result::Verification;
 use prixfixe_load::schedule::Schedule;
-use prixfixe_load::size::{MessageSize, SizeMix};
 use prixfixe_load::verify::Account;
 use program::{Watched, await_listener, free_port, program};
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use prixfixe_load::failure::FailureKind;
+use prixfixe_load::failure::Stage;
 use prixfixe_load::plan::{Plan, Tls, TlsTerms, Trust};
-use prixfixe_load::stage::Stage;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 

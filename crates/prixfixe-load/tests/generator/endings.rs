@@ -5,9 +5,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use prixfixe_load::failure::FailureKind;
+use prixfixe_load::generator::Live;
 use prixfixe_load::generator::{self, PlanError};
 use prixfixe_load::ledger::{Answer, LedgerReader};
-use prixfixe_load::live::Live;
 use prixfixe_load::schedule::{Burst, Phase, Schedule, Timetable};
 
 use crate::scripted_server::{Act, At, Server, closed};

@@ -8,9 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use prixfixe_load::failure::FailureKind;
+use prixfixe_load::failure::Stage;
 use prixfixe_load::ledger::{Answer, LedgerReader};
 use prixfixe_load::plan::Plan;
-use prixfixe_load::stage::Stage;
 
 use crate::scripted_server::{Act, At, Server, closed, run};
 

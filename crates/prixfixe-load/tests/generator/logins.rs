@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use prixfixe_load::failure::FailureKind;
+use prixfixe_load::failure::Stage;
 use prixfixe_load::plan::{Login, Mechanism};
-use prixfixe_load::stage::Stage;
 
 use crate::scripted_server::{Act, At, Seen, Server, closed, run};
 

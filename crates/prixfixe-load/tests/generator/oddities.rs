@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use prixfixe_load::failure::FailureKind;
-use prixfixe_load::stage::Stage;
+use prixfixe_load::failure::Stage;
 
 use crate::scripted_server::{Act, At, OFFERS, Server, closed, converse, run};
 

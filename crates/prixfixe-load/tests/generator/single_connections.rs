@@ -3,8 +3,8 @@
 use prixfixe_load::client::{Connector, Course};
 use prixfixe_load::contents::{Library, Scratch};
 use prixfixe_load::failure::FailureKind;
+use prixfixe_load::failure::Stage;
 use prixfixe_load::ledger::Answer;
-use prixfixe_load::stage::Stage;
 
 use crate::scripted_server::{Act, At, Server, closed};
 

@@ -1,11 +1,11 @@
 //! Any result at all: numbers that are none, times out of order, texts of any kind.
 
 use prixfixe_load::failure::FailureKind;
+use prixfixe_load::failure::Stage;
 use prixfixe_load::result::{
     DiskProbe, ErrorCount, Findings, Generator, Measurement, Part, Percentiles, Point, ResultFile,
     Server, Table, Timeline, Verification,
 };
-use prixfixe_load::stage::Stage;
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;

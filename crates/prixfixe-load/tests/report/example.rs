@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use prixfixe_load::failure::FailureKind;
+use prixfixe_load::failure::Stage;
 use prixfixe_load::plan::Plan;
 use prixfixe_load::result::{
     Connections, DiskProbe, ErrorCount, Findings, Generator, Machine, Measurement, Part,
     Percentiles, Point, ResultFile, SCHEMA, Server, Table, Timeline, Verification,
 };
 use prixfixe_load::schedule::{Phase, Schedule, Timetable};
-use prixfixe_load::stage::Stage;
 
 /// A burst in which all but two messages were taken; the seed makes runs differ.
 pub(crate) fn burst(seed: u64) -> ResultFile {

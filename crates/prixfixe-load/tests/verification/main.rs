@@ -10,11 +10,11 @@ mod receiver;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::path::Path;
 
-use prixfixe_load::live::Live;
+use prixfixe_load::generator::Live;
 use prixfixe_load::plan::{Contents, Plan};
+use prixfixe_load::plan::{MessageSize, SizeMix};
 use prixfixe_load::result::{Findings, Verification};
 use prixfixe_load::schedule::Schedule;
-use prixfixe_load::size::{MessageSize, SizeMix};
 use prixfixe_load::verify::Account;
 use prixfixe_load::{export, generator};
 use receiver::{Form, Mischief, Receiver};

@@ -1,7 +1,7 @@
 //! Level 1: a thousand clients come at once, and call as fast as they are answered.
 
-use prixfixe_load::notation;
 use prixfixe_load::resources::ResourceWatch;
+use prixfixe_load::results::notation;
 use serde_json::json;
 
 use super::conclusion::{Findings, Finished};

@@ -8,7 +8,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use prixfixe_load::resources::Resources;
 use prixfixe_load::result::{Measurement, Part, ResultFile, SCHEMA, Table};
-use prixfixe_load::result_folder::ResultFolder;
+use prixfixe_load::results::ResultFolder;
 use serde_json::Value;
 
 use super::gathered::Gathered;

@@ -1,7 +1,7 @@
 //! What the clients of a part did, put together.
 
+use prixfixe_load::failure::Stage as Step;
 use prixfixe_load::result::{Connections, Generator, Measurement};
-use prixfixe_load::stage::Stage as Step;
 use serde_json::Value;
 
 use super::account::Account;

@@ -1,7 +1,7 @@
 //! Level 4: crowds that come, call and go, again and again, before one server.
 
-use prixfixe_load::notation;
 use prixfixe_load::resources::ResourceWatch;
+use prixfixe_load::results::notation;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! Level 2: what many clients and large messages take of private and of shared memory.
 
-use prixfixe_load::notation;
 use prixfixe_load::resources::ResourceWatch;
+use prixfixe_load::results::notation;
 use serde_json::json;
 
 use super::conclusion::{Findings, Finished};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use prixfixe_load::notation;
 use prixfixe_load::resources::ResourceWatch;
+use prixfixe_load::results::notation;
 use serde_json::json;
 
 use super::bare_probe::{BareProbe, Probed};

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use prixfixe_load::failure::FailureKind;
 use prixfixe_load::fault_proxy::{FaultProxy, Faults};
 use prixfixe_load::plan::{Contents, Plan, Timeouts};
-use prixfixe_load::process::Usage;
+use prixfixe_load::plan::{MessageSize, SizeMix};
+use prixfixe_load::resources::Usage;
 use prixfixe_load::result::{Measurement, Verification};
 use prixfixe_load::schedule::{Phase, Schedule, Timetable};
-use prixfixe_load::size::{MessageSize, SizeMix};
 use prixfixe_load::verify::Account;
 use tokio::runtime::{self, Runtime};
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use prixfixe_load::recording::Recording;
+use prixfixe_load::generator::Recording;
 use prixfixe_load::resources::Resources;
 use prixfixe_load::result::{Measurement, Part};
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use prixfixe_load::export;
 use prixfixe_load::plan::Plan;
-use prixfixe_load::result::{Measurement, ResultFile, SCHEMA, Verification};
-use prixfixe_load::result_folder::ResultFolder;
+use prixfixe_load::result::{Measurement, Part, ResultFile, SCHEMA, Verification};
+use prixfixe_load::results::ResultFolder;
 use prixfixe_load::schedule::Schedule;
 use prixfixe_load::verify::Account;
 
@@ -96,13 +96,15 @@ impl Lab {
             lasts: None,
         };
         let mut whole = recording.measurement(&Plan::new(Vec::new(), no_plan, 0));
-        // What a part makes up is no better than that part.
-        for part in self.parts.iter().filter(|part| !part.measured.valid) {
+        // What parts make up is no better than they are; here each reason has the name of its part.
+        let invalid: Vec<&Part> = self.parts.iter().filter(|it| !it.measured.valid).collect();
+        if !invalid.is_empty() {
             whole.valid = false;
-            let because = part.measured.invalid_because.join("; ");
-            whole
-                .invalid_because
-                .push(format!("{}: {because}", part.name));
+            let named = |part: &&Part| {
+                let because = part.measured.invalid_because.join("; ");
+                format!("{}: {because}", part.name)
+            };
+            whole.invalid_because = invalid.iter().map(named).collect();
         }
         whole.settings = serde_json::Value::Null;
         whole.server = self.whole_server.take().map(|mut server| {

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use prixfixe_load::generator;
-use prixfixe_load::live::Live;
+use prixfixe_load::generator::Live;
 use prixfixe_load::plan::Plan;
 use prixfixe_load::resources::{ResourceWatch, Resources};
 use prixfixe_load::result::{Measurement, Part, Server as ServerUsage};

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::extent;
 use crate::cli::Outcome;
 use crate::stress::interrupt::Interrupt;
 use crate::stress::misused;
@@ -17,7 +18,11 @@ pub(in crate::stress) struct All {
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = crate::stress::terms::length_flag)]
     pause: Duration,
 
-    /// Flags for each scenario, behind --, such as `-- --scale 0.1`
+    /// Messages, connections, times and kills are this many times those of each scenario
+    #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = extent::factor)]
+    scale: f64,
+
+    /// Flags for each scenario, behind --, such as `-- --folder DIR`; who does not know one is left out
     #[arg(last = true, value_name = "FLAG")]
     flags: Vec<String>,
 }
@@ -39,6 +44,12 @@ const SCENARIOS: [&str; 13] = [
     "crash",
     "chaos",
 ];
+
+/// Kills of `crash`, and how long each fault of `chaos` lasts, at full length; below the last a fault
+/// does nothing to a load.
+const KILLS: f64 = 10.0;
+const FAULT: Duration = Duration::from_secs(3);
+const LEAST_FAULT: Duration = Duration::from_secs(1);
 
 /// The exit code of flags that a scenario cannot be run with.
 const MISUSED: i32 = 2;
@@ -100,10 +111,26 @@ impl All {
         })
     }
 
+    /// What a scenario has in the place of `--scale`.
+    fn scaled(&self, name: &str) -> [String; 2] {
+        match name {
+            "crash" => {
+                let kills = (KILLS * self.scale).ceil();
+                ["--kills".to_owned(), format!("{kills}")]
+            }
+            "chaos" => {
+                let lasts = FAULT.mul_f64(self.scale).max(LEAST_FAULT);
+                ["--duration".to_owned(), format!("{}ms", lasts.as_millis())]
+            }
+            _ => ["--scale".to_owned(), self.scale.to_string()],
+        }
+    }
+
     fn one(&self, name: &str) -> io::Result<Option<i32>> {
         // Ctrl-C at the terminal reaches it as well, and it ends in good order.
         let mut scenario: Child = Command::new(std::env::current_exe()?)
             .args(["stress", name])
+            .args(self.scaled(name))
             .args(&self.flags)
             .spawn()?;
         scenario.wait().map(|status| status.code())

@@ -1,7 +1,7 @@
 //! The five runs whose figures the replaced system published, and ours beside them.
 
+use prixfixe_load::plan::MessageSize;
 use prixfixe_load::result::Table;
-use prixfixe_load::size::MessageSize;
 
 use super::extent::Extent;
 use super::loads::{self, LARGE_PROMISE, Load, Promise, USUAL_PROMISE};

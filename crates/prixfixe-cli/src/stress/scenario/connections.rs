@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use prixfixe_load::client::{Connection, Connector, Course};
 use prixfixe_load::failure::Failure;
 use prixfixe_load::plan::{Contents, Plan};
+use prixfixe_load::plan::{MessageSize, SizeMix};
 use prixfixe_load::result::Table;
 use prixfixe_load::schedule::Schedule;
-use prixfixe_load::size::{MessageSize, SizeMix};
 use tokio::runtime;
 use tokio::task::JoinSet;
 

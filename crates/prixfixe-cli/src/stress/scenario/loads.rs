@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use prixfixe_load::plan::{Contents, Plan};
+use prixfixe_load::plan::{MessageSize, SizeMix};
 use prixfixe_load::result::Measurement;
 use prixfixe_load::schedule::{Burst, Phase, Schedule, Spacing, Timetable};
-use prixfixe_load::size::{MessageSize, SizeMix};
 
 use super::extent::Extent;
 use crate::stress::lab::{Lab, LabError};

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use clap::Args;
 use prixfixe_load::plan::{Contents, Plan};
+use prixfixe_load::plan::{MessageSize, SizeMix};
 use prixfixe_load::resources::Sample;
 use prixfixe_load::result::Table;
+use prixfixe_load::results::Cell;
 use prixfixe_load::schedule::{Phase, Schedule, Timetable};
-use prixfixe_load::size::{MessageSize, SizeMix};
 
 use super::extent::Extent;
 use super::{Scenario, ScenarioFlags};
@@ -72,16 +73,16 @@ pub(super) fn run(lab: &mut Lab, extent: Extent, rate: f64) -> Result<(), LabErr
         .map(str::to_owned)
         .to_vec(),
         rows: vec![vec![
-            prixfixe_load::notation::octets_of(leak.from),
-            prixfixe_load::notation::octets_of(leak.to),
-            prixfixe_load::notation::octets_of(leak.per_hour),
-            prixfixe_load::notation::octets_of(leak.growth()),
+            Cell::Octets(leak.from).to_string(),
+            Cell::Octets(leak.to).to_string(),
+            Cell::Octets(leak.per_hour).to_string(),
+            Cell::Octets(leak.growth()).to_string(),
         ]],
     });
     if leak.is_one() {
         lab.fault(format!(
             "memory grows: by {} an hour after the warm-up",
-            prixfixe_load::notation::octets_of(leak.per_hour)
+            Cell::Octets(leak.per_hour)
         ));
     }
     Ok(())

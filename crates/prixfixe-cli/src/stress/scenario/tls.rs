@@ -3,9 +3,9 @@
 
 use std::num::NonZeroU32;
 
+use prixfixe_load::plan::MessageSize;
 use prixfixe_load::plan::{Plan, Tls, TlsTerms, Trust};
 use prixfixe_load::result::Table;
-use prixfixe_load::size::MessageSize;
 
 use super::extent::Extent;
 use super::loads::{self, Course, Load, Promise};

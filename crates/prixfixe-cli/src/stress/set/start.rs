@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 
 use clap::{Args, value_parser};
-use prixfixe_load::process::ProcessId;
+use prixfixe_load::resources::ProcessId;
 
 use super::{Member, ServerSet, misused};
 use crate::cli::Outcome;

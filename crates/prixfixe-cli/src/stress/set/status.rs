@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use clap::Args;
 use console::{Alignment, pad_str};
 use prixfixe_delivery::sqlite::{Filter, StoreReader};
-use prixfixe_load::process::Usage;
+use prixfixe_load::resources::Usage;
 
 use super::{Member, ServerSet};
 use crate::cli::Outcome;

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use prixfixe_load::process::ProcessId;
+use prixfixe_load::resources::ProcessId;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::ServerSet;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use prixfixe_load::result_folder::ResultFolder;
+use prixfixe_load::results::ResultFolder;
 
 use crate::stress::lab_folder::LabFolder;
 

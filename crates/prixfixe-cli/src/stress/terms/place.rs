@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use prixfixe_load::process::ProcessId;
+use prixfixe_load::resources::ProcessId;
 
 use super::Misuse;
 

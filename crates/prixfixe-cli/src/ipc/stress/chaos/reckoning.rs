@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use prixfixe_load::notation;
+use prixfixe_load::results::notation;
 use serde_json::json;
 
 use super::blow::Blow;

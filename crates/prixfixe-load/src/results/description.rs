@@ -2,15 +2,15 @@
 
 use std::fmt::Write as _;
 
-use crate::notation;
-use crate::overview;
+use super::overview;
+use super::sparkline;
 use crate::result::{Findings, Measurement, Percentiles, ResultFile, Verification};
-use crate::result_folder::KeptResult;
-use crate::sheet::{Cell, Sheet};
-use crate::sparkline;
+use crate::results::KeptResult;
+use crate::results::notation;
+use crate::results::{Cell, Sheet};
 
 /// All that the file says, each table with its title. Empty ones are left out.
-pub fn of_result(kept: &KeptResult) -> Vec<Sheet> {
+pub fn describe(kept: &KeptResult) -> Vec<Sheet> {
     let result = &kept.result;
     let mut sheets = vec![heading(kept)];
     sheets.extend(of_measurement("", &result.whole));
@@ -34,7 +34,7 @@ pub fn figures(result: &ResultFile) -> Sheet {
         .iter()
         .map(|part| (part.name.as_str(), &part.measured));
     for (part, measured) in std::iter::once(("", &result.whole)).chain(parts) {
-        for figure in crate::figure::Figure::all() {
+        for figure in crate::results::Figure::all() {
             if let Some(value) = figure.of(measured) {
                 sheet.push(vec![
                     Cell::text(part),
@@ -390,7 +390,7 @@ mod tests {
             path: "burst.json".into(),
             result,
         };
-        let sheets = of_result(&kept);
+        let sheets = describe(&kept);
         sheets.iter().map(Sheet::to_text).collect()
     }
 

@@ -1,12 +1,12 @@
 //! Tables as data, and the four ways in which they are written.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use serde_json::{Map, Value};
 
-use crate::notation;
 use crate::result::Table;
+use crate::results::notation;
 
 /// A table: typed cells under named columns. Text and Markdown are for people, with rounded
 /// numbers; CSV and JSON for programs, with whole ones.
@@ -57,19 +57,6 @@ impl Cell {
         number.map_or(Self::Unknown, Self::Number)
     }
 
-    fn for_people(&self) -> String {
-        match self {
-            Self::Text(text) => visible(text).into_owned(),
-            Self::Count(count) => notation::count(*count),
-            Self::Number(number) => notation::number(*number),
-            Self::Octets(octets) => notation::octets_of(*octets),
-            Self::Change(change) => notation::change(*change),
-            Self::Flag(true) => "yes".to_owned(),
-            Self::Flag(false) => "no".to_owned(),
-            Self::Unknown => "–".to_owned(),
-        }
-    }
-
     fn for_programs(&self) -> Value {
         match self {
             Self::Text(text) => text.as_str().into(),
@@ -89,6 +76,22 @@ impl Cell {
             Self::Flag(_) => false,
             _ => true,
         }
+    }
+}
+
+/// As people read it: `12,346`, `1.23`, `12.3 MiB`, `+3.4 %`.
+impl fmt::Display for Cell {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(&match self {
+            Self::Text(text) => visible(text),
+            Self::Count(count) => notation::count(*count).into(),
+            Self::Number(number) => notation::number(*number).into(),
+            Self::Octets(octets) => notation::octets_of(*octets).into(),
+            Self::Change(change) => notation::change(*change).into(),
+            Self::Flag(true) => "yes".into(),
+            Self::Flag(false) => "no".into(),
+            Self::Unknown => "–".into(),
+        })
     }
 }
 
@@ -218,7 +221,7 @@ impl Sheet {
         let rows = self
             .rows
             .iter()
-            .map(|row| row.iter().map(Cell::for_people).collect());
+            .map(|row| row.iter().map(Cell::to_string).collect());
         std::iter::once(heads.collect()).chain(rows).collect()
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::result::{Measurement, Percentiles, Server, Verification};
-use crate::sheet::Cell;
+use crate::results::Cell;
 use crate::stage::Stage;
 
 /// A figure that a measurement may have.

@@ -1,21 +1,22 @@
 //! The results of a scenario in the order of time.
 
-use crate::overview;
-use crate::result_folder::KeptResult;
-use crate::sheet::{Cell, Sheet};
-use crate::sparkline;
+use super::overview;
+use super::sparkline;
+use crate::results::KeptResult;
+use crate::results::{Cell, Sheet};
 
 /// How a scenario went from one result to the next.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trend {
-    /// A row for each result, with changes against the median of the valid ones before it.
+    /// A row for each result, with changes against the median of the valid ones before it that had
+    /// about as many messages.
     pub sheet: Sheet,
     /// The courses of rate and p99, each a name and a line of bars. Invalid results are dots.
     pub courses: [(&'static str, String); 2],
 }
 
 /// The trend of results whose newest stands last.
-pub fn of_results(results: &[&KeptResult]) -> Trend {
+pub fn trend(results: &[&KeptResult]) -> Trend {
     let rates: Vec<_> = results.iter().map(|kept| rate(kept)).collect();
     let times: Vec<_> = results.iter().map(|kept| p99(kept)).collect();
     let mut sheet = Sheet::new(
@@ -23,6 +24,7 @@ pub fn of_results(results: &[&KeptResult]) -> Trend {
         &[
             ("started_at", "started"),
             ("valid", "valid"),
+            ("sent", "sent"),
             ("rate", "messages/s"),
             ("rate_change", "change"),
             ("latency_ms.p50", "p50 ms"),
@@ -37,6 +39,11 @@ pub fn of_results(results: &[&KeptResult]) -> Trend {
     );
     for (index, kept) in results.iter().enumerate() {
         let whole = &kept.result.whole;
+        let before = |numbers: &[Option<f64>]| -> Vec<f64> {
+            let alike = results.iter().zip(numbers).take(index);
+            let alike = alike.filter(|(other, _)| are_alike(whole.sent, other.result.whole.sent));
+            alike.filter_map(|(_, number)| *number).collect()
+        };
         let time = |value: f64| match whole.latency_ms.count {
             0 => Cell::Unknown,
             _ => Cell::Number(value),
@@ -45,11 +52,12 @@ pub fn of_results(results: &[&KeptResult]) -> Trend {
         sheet.push(vec![
             Cell::text(overview::started(kept)),
             Cell::Flag(whole.valid),
+            Cell::Count(whole.sent),
             Cell::Number(whole.rate),
-            change(rates[index], &rates[..index]),
+            change(rates[index], before(&rates)),
             time(whole.latency_ms.p50),
             time(whole.latency_ms.p99),
-            change(times[index], &times[..index]),
+            change(times[index], before(&times)),
             time(whole.latency_ms.p99_9),
             Cell::Count(whole.failed),
             Cell::known(server.map(|server| server.cpu_s_per_1000)),
@@ -76,8 +84,13 @@ fn p99(kept: &KeptResult) -> Option<f64> {
     (whole.valid && whole.latency_ms.count > 0).then_some(whole.latency_ms.p99)
 }
 
-fn change(value: Option<f64>, earlier: &[Option<f64>]) -> Cell {
-    let mut known: Vec<f64> = earlier.iter().flatten().copied().collect();
+/// Whether two runs were about as long: a quick look at a tenth of a scenario says nothing of all of
+/// it.
+fn are_alike(one: u64, other: u64) -> bool {
+    one.abs_diff(other) <= one.max(other) / 10
+}
+
+fn change(value: Option<f64>, mut known: Vec<f64>) -> Cell {
     known.sort_by(f64::total_cmp);
     match (value, median(&known)) {
         (Some(value), Some(median)) if median > 0.0 => Cell::Change(value / median - 1.0),
@@ -116,8 +129,8 @@ mod tests {
             kept(9000.0, false),
             kept(300.0, true),
         ];
-        let trend = of_results(&results.iter().collect::<Vec<_>>());
-        let changes: Vec<&Cell> = trend.sheet.rows().iter().map(|row| &row[3]).collect();
+        let trend = trend(&results.iter().collect::<Vec<_>>());
+        let changes: Vec<&Cell> = trend.sheet.rows().iter().map(|row| &row[4]).collect();
         assert_eq!(
             changes,
             [
@@ -128,5 +141,18 @@ mod tests {
             ]
         );
         assert_eq!(trend.courses[0].1, "▁▅·█");
+    }
+
+    #[test]
+    fn a_quick_look_is_not_held_against_the_whole() {
+        let mut quick = kept(1000.0, true);
+        quick.result.whole.sent /= 10;
+        let mut nearly = kept(100.0, true);
+        nearly.result.whole.sent -= 3;
+        let results = [quick, nearly, kept(50.0, true)];
+        let trend = trend(&results.iter().collect::<Vec<_>>());
+        let changes: Vec<&Cell> = trend.sheet.rows().iter().map(|row| &row[4]).collect();
+        let expected = [&Cell::Unknown, &Cell::Unknown, &Cell::Change(-0.5)];
+        assert_eq!(changes, expected);
     }
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::{RoundMode, TimestampRound, Unit};
 
-use crate::result_folder::KeptResult;
-use crate::sheet::{Cell, Sheet};
+use crate::results::KeptResult;
+use crate::results::{Cell, Sheet};
 
 /// A row for every result, in the order given. Times are in UTC, as in the names of the files.
-pub fn of_results<'a>(results: impl IntoIterator<Item = &'a KeptResult>) -> Sheet {
+pub fn overview<'a>(results: impl IntoIterator<Item = &'a KeptResult>) -> Sheet {
     let mut sheet = Sheet::new(
         "",
         &[
@@ -59,7 +59,7 @@ pub fn newest_of_each(results: &[KeptResult]) -> Vec<&KeptResult> {
 }
 
 /// The time of a result to the second; what the file says where that is no time.
-pub(crate) fn started(kept: &KeptResult) -> String {
+pub(super) fn started(kept: &KeptResult) -> String {
     let second = TimestampRound::new()
         .smallest(Unit::Second)
         .mode(RoundMode::Floor);

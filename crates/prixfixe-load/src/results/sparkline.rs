@@ -1,11 +1,11 @@
 //! A course of numbers as a line of little bars.
 
 /// The most bars: what fits beside words in a terminal of 80 columns.
-pub const MOST_BARS: usize = 60;
+const MOST_BARS: usize = 60;
 
 /// A bar for each number, from an eighth for the lowest to full height for the highest; a dot where
 /// there is none. Longer courses are drawn together, each bar the mean of its stretch.
-pub fn draw(numbers: &[Option<f64>]) -> String {
+pub(super) fn draw(numbers: &[Option<f64>]) -> String {
     let stretch = numbers.len().div_ceil(MOST_BARS).max(1);
     let bars: Vec<Option<f64>> = numbers.chunks(stretch).map(mean).collect();
     let known = || bars.iter().flatten().copied();
