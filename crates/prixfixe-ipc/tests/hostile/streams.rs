@@ -210,6 +210,71 @@ fn each_lie_about_a_stream_is_named_and_costs_the_liar_alone() {
     stage.finish();
 }
 
+/// A request of `total` octets that follow in parts.
+fn long_request(call: u64, total: u32) -> RawRecord {
+    let mut record = RawRecord::stream(call, b"", u64::from(total));
+    record.tags[0] = 2;
+    record
+}
+
+#[test]
+fn lies_about_a_long_request_are_named() {
+    type Parts = &'static [(&'static [u8], u8)];
+    let lies: [(&str, u32, Parts, &str); 4] = [
+        ("an empty part", 1000, &[(b"", ENDS_ITEM)], "Credit"),
+        (
+            "more than announced",
+            1000,
+            &[(&[1; 512], 0), (&[1; 512], ENDS_ITEM)],
+            "Credit",
+        ),
+        (
+            "a part after the last",
+            512,
+            &[(&[1; 512], ENDS_ITEM), (b"1", ENDS_ITEM)],
+            "Credit",
+        ),
+        (
+            "a part longer than allowed",
+            1000,
+            &[(&[1; 513], 0)],
+            "Length",
+        ),
+    ];
+    let mut stage = stage("long-lies");
+    for (name, total, parts, reason) in lies {
+        let (peer, channel) = stage.peer_with_channel();
+        let mut writer = Writer::new(&peer, &channel);
+        // Published together: what is read in one go cannot be late.
+        writer.put(&long_request(1, total));
+        let (last, before) = parts.split_last().unwrap();
+        for (part, flags) in before {
+            writer.put(&RawRecord::item(1, part, *flags));
+        }
+        writer.write(&RawRecord::item(1, last.0, last.1));
+        assert_eq!(stage.next_gone(), format!("Corrupt({reason})"), "{name}");
+    }
+    stage.bystanders_are_served();
+    stage.finish();
+}
+
+#[test]
+fn a_long_request_beyond_the_limit_is_refused_and_its_parts_are_passed_over() {
+    let stage = stage("long-beyond");
+    let (peer, channel) = stage.peer_with_channel();
+    let mut writer = Writer::new(&peer, &channel);
+    for call in 1..=20 {
+        assert!(writer.write(&long_request(call, u32::MAX)));
+        assert!(writer.write(&RawRecord::item(call, &[1; 512], 0)));
+        let (kind, words) = writer.next();
+        assert_eq!((kind, words[0]), (REPLY, call));
+    }
+    writer.calls = 20;
+    let call = writer.open(TAKE, 0);
+    writer.credit(call);
+    stage.finish();
+}
+
 #[test]
 fn more_than_the_credit_is_a_lie_before_the_first_and_after_the_last() {
     let stage = stage("more");
