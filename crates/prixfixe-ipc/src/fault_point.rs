@@ -53,6 +53,10 @@ points! {
     ClientRequestPublished = "client.request-published",
     /// The server slept and was rung for.
     ClientRung = "client.rung",
+    /// A part of a long request, or of an item, is in the ring; the tail was not published.
+    ClientPartWritten = "client.part-written",
+    /// A part of a long reply, or of an item, was read; the server was not told that it has room again.
+    ClientPartRead = "client.part-read",
     /// The reply was found; nothing of it was copied.
     ClientReplySeen = "client.reply-seen",
     /// The reply was copied; the room it took was not given back.
@@ -71,11 +75,15 @@ points! {
     ServerClaimed = "server.claimed",
     /// The call is certainly taken and its payload copied; the handler was not called.
     ServerTaken = "server.taken",
+    /// A part of a long request, or of an item, was read; the client was not told that it has room again.
+    ServerPartRead = "server.part-read",
     /// Within the handler. The tests' own handlers reach it.
     #[cfg(feature = "fault-points")]
     ServerHandling = "server.handling",
     /// The answer is known; nothing of it is in the ring.
     ServerHandled = "server.handled",
+    /// A part of a long reply, or of an item, is in the ring; the tail was not published.
+    ServerPartWritten = "server.part-written",
     /// The reply is in the ring; the tail was not published.
     ServerReplyWritten = "server.reply-written",
     /// The tail was published; nobody has looked whether the client sleeps.

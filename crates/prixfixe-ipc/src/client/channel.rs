@@ -208,6 +208,9 @@ impl Channel {
                 let header = self.streams.receive(&self.replies, &record, direct)?;
                 self.note_head(header.head)?;
                 self.replies.advance(&record);
+                if record.frame.kind == Kind::ITEM {
+                    reach(Point::ClientPartRead);
+                }
                 if self.replies.unpublished() >= u64::from(self.sizes.ring()) / TELL_EVERY {
                     self.gave_room |= self.replies.publish_head();
                 }
@@ -301,8 +304,13 @@ impl Channel {
         from: usize,
     ) -> Result<PartSent, Corrupt> {
         let head = self.replies.head();
-        self.streams
-            .send_part(call, &mut self.requests, head, item, from)
+        let sent = self
+            .streams
+            .send_part(call, &mut self.requests, head, item, from);
+        if let Ok(PartSent::Written(_)) = sent {
+            reach(Point::ClientPartWritten);
+        }
+        sent
     }
 
     /// As [`Streams::end`].

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use prixfixe_ipc::{
-    Address, AsyncClient, AsyncConnector, Call, Client, ClientOptions, Connector, Outcome, workload,
+    Address, AsyncClient, AsyncConnector, Call, ChannelSizes, Client, ClientOptions, Connector,
+    Outcome, workload,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -38,7 +39,7 @@ impl Caller {
         // While a server is replaced, nobody is there.
         let mut client = None;
         wait_until(|| {
-            client = AnyClient::connect(address, style);
+            client = AnyClient::connect(address, style, ChannelSizes::default());
             client.is_some()
         });
         Self {
@@ -102,8 +103,9 @@ impl Style {
 }
 
 impl AnyClient {
-    fn connect(address: &Address, style: Style) -> Option<Self> {
+    pub(crate) fn connect(address: &Address, style: Style, sizes: ChannelSizes) -> Option<Self> {
         let mut options = ClientOptions::default();
+        options.sizes = sizes;
         // So that a call which waits for this rather than for its own deadline is found out.
         options.connect_timeout = FOR_EVER;
         match style {
@@ -127,6 +129,13 @@ impl AnyClient {
             Self::Asynchronous(client, runtime) => {
                 runtime.block_on(async { client.call(call).await.map(|reply| check(&reply)) })
             }
+        }
+    }
+
+    pub(crate) fn call_into(&mut self, call: Call<'_>, reply: &mut [u8]) -> Outcome<usize> {
+        match self {
+            Self::Blocking(client) => client.call_into(call, reply),
+            Self::Asynchronous(client, runtime) => runtime.block_on(client.call_into(call, reply)),
         }
     }
 }

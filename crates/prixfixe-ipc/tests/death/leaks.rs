@@ -93,20 +93,21 @@ pub(crate) fn crowd(scene: &Scene) {
 
 impl Holdings {
     fn of(server: &Process, scene: &Scene) -> Self {
-        let count = |what| {
-            std::fs::read_dir(format!("/proc/{}/{what}", server.pid()))
-                .unwrap()
-                .count()
-        };
         let mut shared_names = names_in("/dev/shm");
         shared_names.retain(|name| name.contains("prixfixe"));
         Self {
-            descriptors: count("fd"),
+            descriptors: descriptors_of(server),
             mappings: maps(server).lines().count(),
             shared_names,
             directory: scene.names(),
         }
     }
+}
+
+/// How many descriptors a process has.
+pub(crate) fn descriptors_of(process: &Process) -> usize {
+    let entries = std::fs::read_dir(format!("/proc/{}/fd", process.pid()));
+    entries.unwrap().count()
 }
 
 /// How many channels the server has mapped.
@@ -122,7 +123,7 @@ fn maps(server: &Process) -> String {
     std::fs::read_to_string(format!("/proc/{}/maps", server.pid())).unwrap()
 }
 
-fn anonymous_kib(server: &Process) -> u64 {
+pub(crate) fn anonymous_kib(server: &Process) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
     let line = status
         .lines()

@@ -11,6 +11,7 @@ mod draining;
 mod journal;
 mod leaks;
 mod load;
+mod long_messages;
 mod process;
 mod roles;
 mod rounds;

@@ -16,6 +16,7 @@ use super::caller::Style;
 use super::journal::{Pen, now_ns};
 use super::leaks;
 use super::load;
+use super::long_messages;
 use super::process::{say, state_of, wait_until};
 use super::scene::{ARM, FOR_EVER, Kind, LENGTH, Scene, client_and_call, thread_of};
 use super::streams;
@@ -46,6 +47,9 @@ pub(crate) fn play(role: &str) {
         CROWD => leaks::crowd(&scene),
         streams::SERVER => streams::serve(&scene),
         streams::CLIENT => streams::send(&scene),
+        long_messages::SERVER => long_messages::serve(&scene),
+        long_messages::SUCCESSOR => long_messages::succeed(&scene),
+        long_messages::CLIENT => long_messages::obey(&scene),
         _ => panic!("no such role: {role}"),
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Channel, STREAM_RECORDS_PER_TURN, Waiting, has_room_beside};
+use crate::fault_point::{Point, reach};
 use crate::layout::ChannelSizes;
 use crate::outcome::Refusal;
 use crate::record::{Opening, RequestHeader, StreamHeader};
@@ -32,6 +33,9 @@ impl Channel {
             .note_head(header.head)
             .map_err(|_| Corrupt::Head)?;
         self.requests.advance(record);
+        if record.frame.kind == Kind::ITEM {
+            reach(Point::ServerPartRead);
+        }
         self.stream_records += 1;
         self.unsent = true;
         Ok(())
@@ -169,6 +173,7 @@ impl Channel {
                 })?;
             match sent {
                 Sent::One => {
+                    reach(Point::ServerPartWritten);
                     written += 1;
                     if self.replies.unpublished() >= self.replies.capacity() / TELL_EVERY {
                         // The client reads while we write on.
