@@ -20,6 +20,7 @@ mod statistics;
 mod stream_body;
 mod stream_desk;
 mod streams;
+mod token;
 mod unshown;
 mod window;
 

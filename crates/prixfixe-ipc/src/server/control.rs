@@ -11,6 +11,7 @@ use super::execution::Execution;
 use super::links::{Link, LinkState, LinkWake, Rings};
 use super::round::Core;
 use super::statistics::Streaming;
+use super::token::Token;
 use crate::fault_point::{Point, reach};
 use crate::handshake::{ClientMessage, ConnectRefusal, MESSAGE_SIZE, Role, ServerMessage};
 use crate::layout::{ChannelSizes, LAYOUT_VERSION, LinkPage};
@@ -23,45 +24,22 @@ use crate::sys::{
 };
 use crate::wake::Waker;
 
-/// What a poller's event is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Token {
-    Listener,
-    Stop,
-    Link(usize),
-    Doorbell(usize),
-}
-
 /// Connections taken in one go, so that a storm of them does not hold up those who are there.
 const ACCEPTS_PER_TURN: usize = 8;
 /// Messages of one connection read in one go.
 const MESSAGES_PER_TURN: usize = 4;
 
-impl Token {
-    pub(super) fn to_number(self) -> u64 {
-        match self {
-            Self::Listener => 0,
-            Self::Stop => 1,
-            Self::Link(index) => (index as u64) << 2 | 2,
-            Self::Doorbell(index) => (index as u64) << 2 | 3,
-        }
-    }
-
-    fn from_number(number: u64) -> Option<Self> {
-        let index = usize::try_from(number >> 2).ok()?;
-        Some(match number & 3 {
-            2 => Self::Link(index),
-            3 => Self::Doorbell(index),
-            0 if index == 0 => Self::Listener,
-            1 if index == 0 => Self::Stop,
-            _ => return None,
-        })
-    }
-}
-
 impl<E: Execution> Core<E> {
     /// Attends to everything that the poller has reported.
     pub(super) fn control(&mut self) {
+        if self.attend_reported() {
+            self.accept();
+        }
+        self.end_late_handshakes();
+    }
+
+    /// As [`Core::control`], but for those who want to connect. True if there may be some.
+    fn attend_reported(&mut self) -> bool {
         let mut accepts = false;
         let mut links = std::mem::take(&mut self.attending);
         for event in self.events.iter() {
@@ -84,10 +62,7 @@ impl<E: Execution> Core<E> {
         self.attending = links;
         // Who has gone makes room for who comes, perhaps the same client again.
         self.drop_doomed();
-        if accepts {
-            self.accept();
-        }
-        self.end_late_handshakes();
+        accepts
     }
 
     /// Until when somebody has to have said hello.
@@ -167,9 +142,17 @@ impl<E: Execution> Core<E> {
         let Ok(credentials) = socket.peer() else {
             return;
         };
-        let full = self.links.len() >= self.config.max_clients
-            || self.greeting.len() >= self.config.max_handshakes;
-        if full {
+        // Who has hung up before this one came may be reported after him, since the poller looks at one
+        // after the other: the same client again would find his own place taken.
+        if self.is_crowded()
+            && self
+                .poller
+                .wait(&mut self.events, Some(Duration::ZERO))
+                .is_ok()
+        {
+            self.attend_reported();
+        }
+        if self.is_crowded() {
             self.refuse(&socket, credentials, ConnectRefusal::Full);
             return;
         }
@@ -201,6 +184,12 @@ impl<E: Execution> Core<E> {
         });
         self.greeting.push(index);
         reach(Point::ServerAccepted);
+    }
+
+    /// Whether nobody else can be taken in.
+    fn is_crowded(&self) -> bool {
+        self.links.len() >= self.config.max_clients
+            || self.greeting.len() >= self.config.max_handshakes
     }
 
     fn end_late_handshakes(&mut self) {

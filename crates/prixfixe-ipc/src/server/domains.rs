@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use slab::Slab;
 
 use super::config::TrustDomains;
-use super::control::Token;
+use super::token::Token;
 use crate::hints::Hints;
 use crate::memory::Region;
 use crate::sys::{Doorbell, Mapping, Poller, Sharing, Trigger};
