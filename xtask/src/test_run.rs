@@ -119,16 +119,19 @@ fn fmt(workspace: &Workspace, _: Effort) -> Result<(), Failure> {
 }
 
 fn clippy(workspace: &Workspace, _: Effort) -> Result<(), Failure> {
-    // The one published crate that has a feature to leave out.
-    process::run(process::cargo(&workspace.root).args([
-        "clippy",
-        "--package",
-        "prixfixe-ipc",
-        "--no-default-features",
-        "--",
-        "-D",
-        "warnings",
-    ]))?;
+    for feature in IPC_FEATURES {
+        process::run(process::cargo(&workspace.root).args([
+            "clippy",
+            "--package",
+            "prixfixe-ipc",
+            "--no-default-features",
+            "--features",
+            feature,
+            "--",
+            "-D",
+            "warnings",
+        ]))?;
+    }
     process::run(process::cargo(&workspace.root).args([
         "clippy",
         "--workspace",
@@ -140,9 +143,30 @@ fn clippy(workspace: &Workspace, _: Effort) -> Result<(), Failure> {
     ]))
 }
 
+/// Of the one published crate that has features to leave out: none, and each alone.
+const IPC_FEATURES: [&str; 8] = [
+    "",
+    "tokio",
+    "rkyv",
+    "testing",
+    "workload",
+    "fault-points",
+    "raw-peer",
+    "fuzzing",
+];
+
 /// Programs first and libraries second: a library and the program of the same name share a page,
 /// and the library's is the one that people read.
 fn doc(workspace: &Workspace, _: Effort) -> Result<(), Failure> {
+    // First, for the pages are overwritten: a link may name what a feature leaves out.
+    for features in [&["--no-default-features"][..], &[]] {
+        process::run(
+            process::cargo(&workspace.root)
+                .args(["doc", "--package", "prixfixe-ipc", "--no-deps"])
+                .args(features)
+                .env("RUSTDOCFLAGS", "-D warnings"),
+        )?;
+    }
     for targets in [&["--bins", "--document-private-items"][..], &["--lib"]] {
         process::run(
             process::cargo(&workspace.root)

@@ -39,7 +39,8 @@
     not(feature = "tokio"),
     allow(
         dead_code,
-        reason = "what only the asynchronous client needs stands among the rest"
+        rustdoc::broken_intra_doc_links,
+        reason = "what only the asynchronous client needs stands among the rest, and docs point to it"
     )
 )]
 // Under loom only the protocols between threads are compiled: rings, wakes and claims. What the models

@@ -46,15 +46,15 @@
 //! ```
 //!
 //! # What is read in place
-//! With [`Rkyv`] the handler sees `&Archived<Greet>`, and the caller `&Archived<Greeting>`: the octets
+//! With `Rkyv` the handler sees `&Archived<Greet>`, and the caller `&Archived<Greeting>`: the octets
 //! that came, checked as a whole and used where they lie. They lie in private memory, into which they
 //! were copied out of the ring, so nobody can change them after the check. That memory is aligned to
 //! 16, and so is what follows the header of a typed payload; nothing is copied to align it.
 //!
 //! # What it costs
-//! Encoding goes straight to where the payload is sent from. [`Rkyv`] keeps its working memory from
+//! Encoding goes straight to where the payload is sent from. `Rkyv` keeps its working memory from
 //! call to call, so with it the library allocates nothing for a call, on either side; what a handler
-//! makes for its reply, a `String` say, is its own. An [`AsyncService`] allocates once for each call,
+//! makes for its reply, a `String` say, is its own. An `AsyncService` allocates once for each call,
 //! for the future.
 
 #[cfg(feature = "tokio")]
