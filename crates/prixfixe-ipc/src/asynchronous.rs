@@ -12,6 +12,7 @@ mod reply;
 mod state;
 mod stream;
 mod stream_state;
+mod timer;
 mod wakes;
 
 pub use connector::AsyncConnector;

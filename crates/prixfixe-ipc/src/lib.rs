@@ -69,6 +69,8 @@ mod fault_point;
 #[doc(hidden)]
 pub mod fuzzing;
 #[cfg(not(loom))]
+mod give_back;
+#[cfg(not(loom))]
 mod handshake;
 mod hints;
 #[cfg(not(loom))]

@@ -3,22 +3,23 @@
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
-use tokio::time::Sleep;
 
 use super::connection::Connection;
 use super::live::{Live, Watched};
 use super::state::Shared;
+use super::timer::Timer;
 use super::wakes::Wakes;
 use crate::client::LONGEST_SLEEP;
 use crate::client::link::AsyncWake;
+use crate::give_back::GiveBack;
 use crate::layout::LinkPage;
 use crate::memory::OwnWord;
 use crate::outcome::Cause;
@@ -42,6 +43,8 @@ pub(super) struct Driver {
     /// Those who wait for room know that the server drains.
     notice_passed_on: bool,
     luck: Luck,
+    /// Memory of request rings that nobody uses any more.
+    idle_memory: GiveBack,
 }
 
 /// Why the driver wakes up.
@@ -92,6 +95,7 @@ impl Driver {
             undrained: 0,
             notice_passed_on: false,
             luck: Luck::default(),
+            idle_memory: GiveBack::default(),
             live,
         })
     }
@@ -109,6 +113,7 @@ impl Driver {
             {
                 deadlines = now;
                 self.attend_deadlines(now);
+                self.give_back_memory();
             }
             if self.sweep() {
                 self.luck.won();
@@ -173,14 +178,26 @@ impl Driver {
     }
 
     /// Ends calls that are late, and returns the next deadline. `None` when nobody waits.
-    fn attend_deadlines(&self, now: Instant) -> Option<Instant> {
-        let mut next: Option<Instant> = None;
-        let mut member = 0;
+    fn attend_deadlines(&mut self, now: Instant) -> Option<Instant> {
+        let mut seen = Seen::default();
         // Bounded: each turn but the last has gone past a member.
-        while let Some(ended) = expire_some(&self.live, &mut member, now, &mut next) {
+        while let Some(ended) = expire_some(&self.live, &mut seen, now) {
             ended.tell_ended();
         }
-        next
+        if seen.grown {
+            self.idle_memory.note();
+        }
+        seen.next_deadline
+    }
+
+    /// Gives back what nobody uses of the request rings, when it is time to look. Returns in how long that
+    /// will be, if there is anything to look for.
+    fn give_back_memory(&mut self) -> Option<Duration> {
+        let members = self.live.members();
+        self.idle_memory.look(members.watched.capacity(), |index| {
+            let mut state = members.watched.get(index)?.shared.lock();
+            state.connection()?.channel.give_back()
+        })
     }
 
     /// Sleeps until there may be something to do.
@@ -205,9 +222,14 @@ impl Driver {
                 return Slept::Over;
             }
             let wakes_at = next.map(|next| next.min(looked + LONGEST_SLEEP).max(now));
+            // Who waits wakes the driver often enough.
+            let looks_at = match wakes_at {
+                None => self.give_back_memory().map(|left| now + left),
+                Some(_) => None,
+            };
             self.live.driver_sleeps(wakes_at);
             count(&self.live.counters.sleeps);
-            match self.event(wakes_at).await {
+            match self.event(wakes_at.or(looks_at)).await {
                 Event::Woken => return Slept::LookAgain,
                 Event::Control if !self.live.link.is_gone() => self.pass_on_notice(),
                 Event::Control | Event::Over => {
@@ -218,6 +240,7 @@ impl Driver {
                 Event::Told if wakes_at.is_none() => looked = Instant::now(),
                 Event::Told => {}
                 Event::Time if !self.guard.is_owner() => return Slept::Over,
+                Event::Time if wakes_at.is_none() => looked = Instant::now(),
                 Event::Time => {
                     let now = Instant::now();
                     if self.sweep() {
@@ -381,17 +404,22 @@ fn sweep_some(
     (false, None)
 }
 
-/// Ends late calls from member `from` on, until one has callers to be told, which it returns.
-fn expire_some(
-    live: &Live,
-    from: &mut usize,
-    now: Instant,
-    next: &mut Option<Instant>,
-) -> Option<Arc<Shared>> {
+/// What was found in a look at the members that somebody waits for.
+#[derive(Default)]
+struct Seen {
+    /// Those below were looked at.
+    end: usize,
+    next_deadline: Option<Instant>,
+    /// A request ring has memory that it may have no use for later.
+    grown: bool,
+}
+
+/// Ends late calls until a member has callers to be told, which it returns.
+fn expire_some(live: &Live, seen: &mut Seen, now: Instant) -> Option<Arc<Shared>> {
     let members = live.members();
     let end = members.watched.capacity();
-    while let Some(index) = live.next_watched(*from, end) {
-        *from = index + 1;
+    while let Some(index) = live.next_watched(seen.end, end) {
+        seen.end = index + 1;
         let Some(watched) = members.watched.get(index) else {
             live.unwatch(index);
             continue;
@@ -399,9 +427,11 @@ fn expire_some(
         let mut state = watched.shared.lock();
         let open = state.open();
         let due = state.expire(now);
+        let connection = state.connection();
+        seen.grown |= connection.is_some_and(|connection| connection.channel.has_grown());
         if state.is_waiting() {
             let due = due.unwrap_or(now + LONGEST_SLEEP);
-            *next = Some(next.map_or(due, |next| next.min(due)));
+            seen.next_deadline = Some(seen.next_deadline.map_or(due, |next| next.min(due)));
         } else {
             live.unwatch(index);
         }
@@ -429,35 +459,6 @@ async fn let_others_run() {
         Poll::Pending
     })
     .await;
-}
-
-/// One timer for all deadlines. It is set anew only for a time before the one that it is set to, so
-/// that a driver that sleeps often does not set it often.
-struct Timer {
-    sleep: Pin<Box<Sleep>>,
-    set_to: Option<Instant>,
-}
-
-impl Timer {
-    fn new() -> Self {
-        Self {
-            sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
-            set_to: None,
-        }
-    }
-
-    /// Ready at `until`, or before.
-    fn poll(&mut self, until: Instant, context: &mut Context<'_>) -> Poll<()> {
-        if self.set_to.is_none_or(|set_to| set_to > until) {
-            self.sleep.as_mut().reset(until.into());
-            self.set_to = Some(until);
-        }
-        let fired = self.sleep.as_mut().poll(context);
-        if fired.is_ready() {
-            self.set_to = None;
-        }
-        fired
-    }
 }
 
 /// The wake pipe as tokio wants it.

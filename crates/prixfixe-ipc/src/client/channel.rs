@@ -400,6 +400,19 @@ impl Channel {
         executed
     }
 
+    /// Whether more of the request ring has memory than small requests need.
+    #[inline]
+    pub(crate) fn has_grown(&self) -> bool {
+        self.requests.has_grown()
+    }
+
+    /// As [`Producer::give_back`]; `None` where there is nothing to give.
+    pub(crate) fn give_back(&mut self) -> Option<bool> {
+        // A server that lies about its head is found with the next call.
+        self.has_grown()
+            .then(|| self.requests.give_back().unwrap_or(false))
+    }
+
     /// Whether there may be a reply to read: one load, and no promise.
     pub(crate) fn looks_ready(&self) -> bool {
         self.replies.looks_ready()

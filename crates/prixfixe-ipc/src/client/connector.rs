@@ -11,6 +11,7 @@ use super::{Client, ClientStatistics};
 use crate::address::Address;
 use crate::call::Call;
 use crate::credentials::PeerPolicy;
+use crate::give_back::GiveBack;
 use crate::handshake::Role;
 use crate::layout::{ChannelSizes, client_sleeping};
 use crate::memory::OwnWord;
@@ -138,6 +139,7 @@ impl Connector {
             bell: opened.bell,
             lost: false,
             max_message: self.options.max_message,
+            idle_memory: GiveBack::default(),
             link,
         })
     }
@@ -208,9 +210,28 @@ pub(super) struct Connection {
     lost: bool,
     /// The longest item of a stream.
     max_message: usize,
+    idle_memory: GiveBack,
 }
 
 impl Connection {
+    /// To be called before a call. A client that sleeps has no timer, so it looks at what it used for the
+    /// calls before when it makes the next one.
+    fn give_back_memory(&mut self) {
+        if self.channel.has_grown() {
+            self.idle_memory.note();
+            let channel = &mut self.channel;
+            self.idle_memory.look(1, |_| channel.give_back());
+        }
+    }
+
+    /// Gives back what nobody uses at the moment.
+    pub(super) fn release_memory(&mut self) {
+        // The first look is for what was used before it.
+        for _ in 0..2 {
+            self.channel.give_back();
+        }
+    }
+
     pub(super) fn is_forked(&self) -> bool {
         self.link.is_forked()
     }
@@ -260,6 +281,7 @@ impl Connection {
         deadline: &mut Deadline,
         statistics: &mut ClientStatistics,
     ) -> Result<u64, CallError> {
+        self.give_back_memory();
         loop {
             match open(&mut self.channel) {
                 Ok(call) => {
@@ -298,6 +320,7 @@ impl Connection {
         reply_limit: usize,
         statistics: &mut ClientStatistics,
     ) -> Result<Sent, SendFailure> {
+        self.give_back_memory();
         let slot = self.channel.send(call, reply_limit)?;
         let rang = self.link.ring(&mut self.bell);
         statistics.rings += u64::from(rang);

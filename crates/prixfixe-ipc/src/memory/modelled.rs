@@ -85,6 +85,13 @@ impl Region {
         }
     }
 
+    /// Nobody may be reading there, as when it is written.
+    pub(crate) fn give_back(&self, offset: usize, len: usize) {
+        for place in (offset..offset + len).step_by(WORD) {
+            self.write_words(place, &[0]);
+        }
+    }
+
     fn place(&self, offset: usize) -> &Word {
         assert!(offset.is_multiple_of(WORD) && offset + WORD <= self.len);
         &self.words[self.first + offset / WORD]

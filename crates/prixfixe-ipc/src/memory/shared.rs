@@ -119,6 +119,17 @@ impl Region {
         unsafe { copy::out_of_shared(self.start.byte_add(offset), bytes) }
     }
 
+    /// Gives the memory of the whole pages among the `len` octets from `offset` on back to the system. They
+    /// read as zeros then, until they are written again.
+    pub(crate) fn give_back(&self, offset: usize, len: usize) {
+        assert!(
+            offset <= self.len && len <= self.len - offset,
+            "a range outside its region"
+        );
+        let before = self.start.addr().get() - self.mapping.base().addr().get();
+        self.mapping.give_back(before + offset, len);
+    }
+
     #[inline]
     fn check(&self, offset: usize, len: usize) {
         assert!(

@@ -8,7 +8,7 @@ use super::{Model, check_all, ring_memory};
 use crate::memory::WORD;
 use crate::ring::{Consumer, Kind, Producer, RingMemory};
 
-pub(super) const MODELS: [Model; 3] = [
+pub(super) const MODELS: [Model; 4] = [
     Model {
         name: "records wrap, start again, and arrive whole",
         preemptions: Some(3),
@@ -24,6 +24,11 @@ pub(super) const MODELS: [Model; 3] = [
         preemptions: None,
         run: room_is_known_by_a_reply,
     },
+    Model {
+        name: "nothing is given back that is still read",
+        preemptions: None,
+        run: memory_is_given_back,
+    },
 ];
 
 /// Frame and two words.
@@ -32,12 +37,14 @@ const RECORD: u64 = 24;
 /// Outside the model: what happened in some of its courses.
 static SKIPS: AtomicUsize = AtomicUsize::new(0);
 static RESTARTS: AtomicUsize = AtomicUsize::new(0);
+static GIVEN_BACK: AtomicUsize = AtomicUsize::new(0);
 
 #[test]
 fn rings_hold() {
     check_all(&MODELS);
     assert!(SKIPS.load(Relaxed) > 0, "no course had a skip record");
     assert!(RESTARTS.load(Relaxed) > 0, "no course started again");
+    assert!(GIVEN_BACK.load(Relaxed) > 0, "no course gave anything back");
 }
 
 /// Two of three records fit, and the third has to go round the end, where a skip record is written, or
@@ -85,6 +92,36 @@ fn room_is_used_again() {
     assert_eq!(first, 1);
     write_one(&mut producer, 2);
     reading.join().unwrap();
+}
+
+/// Two records reach beyond what is kept. They are given back where both are read, and then there is a
+/// third.
+fn memory_is_given_back() {
+    let memory = ring_memory(64);
+    let reader = memory.clone();
+    let reading = thread::spawn(move || {
+        let mut consumer = Consumer::new(&reader, 16);
+        let mut read = 0;
+        for _ in 0..2 {
+            read += read_one(&mut consumer, read + 1);
+        }
+        (consumer, read)
+    });
+    let mut producer = Producer::new(&memory);
+    assert_eq!(write_one(&mut producer, 1), 1);
+    assert_eq!(write_one(&mut producer, 2), 1);
+    for _ in 0..2 {
+        producer.give_back().unwrap();
+    }
+    if producer.used() == 0 {
+        GIVEN_BACK.fetch_add(1, Relaxed);
+    }
+    let third = write_one(&mut producer, 3);
+    let (mut consumer, mut read) = reading.join().unwrap();
+    while read < 2 + third {
+        assert_eq!(read_one(&mut consumer, read + 1), 1, "a record is missing");
+        read += 1;
+    }
 }
 
 /// The producer of requests learns from a reply how far they were read, as the client does.

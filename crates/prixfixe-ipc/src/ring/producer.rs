@@ -18,7 +18,15 @@ pub(crate) struct Producer {
     head: u64,
     /// Octets that only [`Producer::push_control`] may use.
     reserve: u64,
+    /// The end of what was written in the ring since [`Producer::give_back`] looked last.
+    reach: usize,
+    /// The end of what may have memory since before.
+    reached: usize,
 }
+
+/// Octets of a ring whose memory is never given back: as much as calls with small messages use, one of
+/// which would need it again at once. The first page; less in models, whose rings are small.
+const KEPT: usize = if cfg!(loom) { 32 } else { 4096 };
 
 /// There is no room for the record now.
 #[derive(Debug, PartialEq, Eq)]
@@ -42,6 +50,8 @@ impl Producer {
             start: 0,
             head: 0,
             reserve: 0,
+            reach: 0,
+            reached: 0,
         }
     }
 
@@ -136,6 +146,7 @@ impl Producer {
         self.records
             .copy_in(offset + WORD + header.len() * WORD, payload);
         self.tail = position + size;
+        self.reach = self.reach.max(offset + WORD + content);
         Ok(position)
     }
 
@@ -150,6 +161,37 @@ impl Producer {
         self.tail_word.set(self.tail, Ordering::Release);
         self.published = self.tail;
         true
+    }
+
+    /// Whether more than the first page has memory.
+    #[inline]
+    pub(crate) fn has_grown(&self) -> bool {
+        self.reach > KEPT || self.reached > KEPT
+    }
+
+    /// Gives back the memory that nothing has used since this was asked last. True when there may be more
+    /// to give back another time, though nothing is written until then.
+    ///
+    /// Only where everything is read: then the next record stands at the first line, and neither side
+    /// looks at anything before it is written anew.
+    pub(crate) fn give_back(&mut self) -> Result<bool, HeadLies> {
+        if !self.has_grown() {
+            return Ok(false);
+        }
+        self.refresh_head()?;
+        let reach = std::mem::take(&mut self.reach);
+        if self.used() > 0 {
+            // Once for a consumer that is slow; one that reads nothing is not waited for, and whoever
+            // writes the next record looks again.
+            self.reached = self.reached.max(reach);
+            return Ok(reach > 0);
+        }
+        if reach < self.reached {
+            let first = reach.max(KEPT);
+            self.records.give_back(first, self.records.len() - first);
+        }
+        self.reached = reach;
+        Ok(reach > KEPT)
     }
 
     /// The word at `offset` octets into the content of the record at `position`, which we alone write
@@ -185,6 +227,7 @@ impl Producer {
         };
         let offset = self.offset(self.tail);
         self.records.write_words(offset, &[skip.to_word()]);
+        self.reach = self.reach.max(offset + WORD);
         self.tail += left_in_lap;
         Ok(())
     }

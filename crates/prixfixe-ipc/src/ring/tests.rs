@@ -89,11 +89,94 @@ fn a_head_beyond_what_was_published_is_a_lie() {
     assert!(producer.note_head(24).is_err());
 }
 
+/// Octets of memory that stand behind a mapping of this process.
+fn resident(region: &Region) -> usize {
+    let maps = std::fs::read_to_string("/proc/self/smaps").unwrap();
+    let start = format!("{:x}-", std::ptr::from_ref(region.word(0)).addr());
+    let of_mapping = maps.lines().skip_while(|line| !line.starts_with(&start));
+    let rss = of_mapping.map_while(|line| Some(line.strip_prefix("Rss:").unwrap_or_default()));
+    let rss = rss.into_iter().find(|rss| !rss.is_empty()).unwrap();
+    let kib: usize = rss.split_whitespace().next().unwrap().parse().unwrap();
+    kib << 10
+}
+
+#[test]
+fn memory_beyond_the_first_page_is_given_back_once_it_is_read_and_not_used_again() {
+    const CAPACITY: usize = 64 << 10;
+    let (memory, region) = memory(CAPACITY);
+    let (mut producer, mut consumer) = (Producer::new(&memory), Consumer::new(&memory, 1 << 20));
+    assert_eq!(producer.give_back(), Ok(false));
+    let large = vec![7; 30_000];
+    push(&mut producer, &[], &large).unwrap();
+    producer.publish();
+    assert_eq!(producer.give_back(), Ok(true), "it is not read");
+    assert_eq!(
+        producer.give_back(),
+        Ok(false),
+        "who reads nothing is not waited for"
+    );
+    assert_eq!(read(&mut consumer, 0), Some((vec![], large.clone())));
+    assert!(resident(&region) > large.len());
+    push(&mut producer, &[], &large).unwrap();
+    assert!(producer.publish() && read(&mut consumer, 0).is_some());
+    assert_eq!(producer.give_back(), Ok(true), "it was used since");
+    // Small messages go on meanwhile.
+    push(&mut producer, &[], b"small").unwrap();
+    assert!(producer.publish() && read(&mut consumer, 0).is_some());
+    assert_eq!(producer.give_back(), Ok(false));
+    assert!(!producer.has_grown());
+    // A page of positions and one of the ring.
+    assert_eq!(resident(&region), 2 * 4096);
+    push(&mut producer, &[], &large).unwrap();
+    producer.publish();
+    assert_eq!(read(&mut consumer, 0), Some((vec![], large.clone())));
+}
+
+#[test]
+fn records_are_whole_while_memory_is_given_back_between_them() {
+    const RECORDS: u64 = 20_000;
+    let (memory, _region) = memory(32 << 10);
+    let (mut producer, mut consumer) = (Producer::new(&memory), Consumer::new(&memory, 1 << 20));
+    let length = |number: u64| (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 51) as usize;
+    let octet = |number: u64| (number % 255) as u8 + 1;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0..RECORDS {
+                let payload = vec![octet(number); length(number)];
+                while push(&mut producer, &[number], &payload).is_err() {
+                    producer.refresh_head().unwrap();
+                    std::thread::yield_now();
+                }
+                producer.publish();
+                // Now and then the reader is let to find the ring empty.
+                while number % 7 == 0 && producer.used() > 0 {
+                    producer.refresh_head().unwrap();
+                    std::thread::yield_now();
+                }
+                if number % 3 == 0 {
+                    producer.give_back().unwrap();
+                }
+            }
+        });
+        for number in 0..RECORDS {
+            let (header, payload) = loop {
+                if let Some(found) = read(&mut consumer, 1) {
+                    break found;
+                }
+                std::thread::yield_now();
+            };
+            assert_eq!(header, [number]);
+            assert_eq!(payload.len(), length(number));
+            assert!(payload.iter().all(|found| *found == octet(number)));
+        }
+    });
+}
+
 proptest! {
     /// Whatever is pushed, published and read in whatever order, what comes out is what went in.
     #[test]
-    fn a_ring_is_a_queue(steps in prop::collection::vec((0..5_u8, 0..900_usize), 1..400)) {
-        let (mut producer, mut consumer) = pair(4096);
+    fn a_ring_is_a_queue(steps in prop::collection::vec((0..6_u8, 0..3600_usize), 1..400)) {
+        let (mut producer, mut consumer) = pair(16 << 10);
         let mut written = std::collections::VecDeque::new();
         let mut visible = 0;
         for (number, (step, length)) in steps.into_iter().enumerate() {
@@ -113,6 +196,7 @@ proptest! {
                     visible = visible.saturating_sub(1);
                     prop_assert_eq!(read(&mut consumer, 1), expected);
                 }
+                4 => prop_assert!(producer.give_back().is_ok()),
                 _ => prop_assert!(producer.refresh_head().is_ok()),
             }
         }

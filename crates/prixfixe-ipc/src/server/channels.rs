@@ -122,6 +122,10 @@ impl Channel {
         }
     }
 
+    pub(super) fn sizes(&self) -> ChannelSizes {
+        self.sizes
+    }
+
     /// Takes no more: what waits can be passed over from now on.
     pub(super) fn drain(&mut self) {
         self.draining = true;
@@ -353,6 +357,19 @@ impl Channel {
                 })
             }
         }
+    }
+
+    /// Whether more of the reply ring has memory than small replies need.
+    #[inline]
+    pub(super) fn has_grown(&self) -> bool {
+        self.replies.has_grown()
+    }
+
+    /// As [`Producer::give_back`]; `None` where there is nothing to give.
+    pub(super) fn give_back(&mut self) -> Option<bool> {
+        // A client that lies about its head is found when it is served next.
+        self.has_grown()
+            .then(|| self.replies.give_back().unwrap_or(false))
     }
 
     /// Tells the client how far requests were read.

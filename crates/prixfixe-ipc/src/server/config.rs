@@ -52,6 +52,11 @@ pub struct ServerConfig {
     /// counts as four of its windows, a long call as its request and the longest reply that it asks for;
     /// beyond, they are refused as busy.
     pub max_held_per_client: usize,
+    /// Octets of shared memory that the channels of a client process may come to: the sum of their
+    /// segments, each of two rings and a page, touched or not. More channels are refused. Idle rings are
+    /// given back, but a client that wants to can keep all of this touched; it is then the most that it
+    /// costs the server.
+    pub max_shared_per_client: usize,
     pub(super) on_event: Option<Listener>,
     /// What goes wrong with calls, in tests.
     pub(super) faults: Source,
@@ -78,6 +83,8 @@ const MAX_RUNNING: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 const MAX_STREAMS_PER_CLIENT: usize = MAX_RUNNING.get() / 2;
 /// Room for a dozen calls with the longest messages there and back, in octets.
 const MAX_HELD_PER_CLIENT: usize = 512 << 20;
+/// Room for as many channels of the default sizes as a process may have, and as much again, in octets.
+const MAX_SHARED_PER_CLIENT: usize = 1 << 30;
 
 impl ServerConfig {
     /// What a client process may have.
@@ -128,6 +135,7 @@ impl Default for ServerConfig {
             max_message: DEFAULT_MAX_MESSAGE,
             max_streams_per_client: MAX_STREAMS_PER_CLIENT,
             max_held_per_client: MAX_HELD_PER_CLIENT,
+            max_shared_per_client: MAX_SHARED_PER_CLIENT,
             on_event: None,
             faults: Source::default(),
         }

@@ -377,8 +377,14 @@ impl<E: Execution> Core<E> {
         if too_large {
             return send_refusal(&link.socket, ConnectRefusal::SizesTooLarge);
         }
+        let segments = link
+            .channels
+            .iter()
+            .filter_map(|channel| Some(self.channels.get(*channel)?.sizes().segment()));
+        let shared = segments.sum::<usize>().saturating_add(sizes.segment());
         let full = self.channels.len() >= self.config.max_channels
-            || link.channels.len() >= self.config.max_channels_per_client;
+            || link.channels.len() >= self.config.max_channels_per_client
+            || shared > self.config.max_shared_per_client;
         if full {
             return send_refusal(&link.socket, ConnectRefusal::Full);
         }

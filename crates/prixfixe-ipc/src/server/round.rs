@@ -19,6 +19,7 @@ use super::page::ServerPageWriter;
 use super::token::Token;
 use super::window::Window;
 use crate::fault_point::{Point, reach};
+use crate::give_back::GiveBack;
 use crate::record::Ending;
 use crate::spin::{self, Luck};
 use crate::statistics::places::Count;
@@ -71,6 +72,8 @@ pub(super) struct Core<E> {
     last_control: Instant,
     luck: Luck,
     window: Window,
+    /// Memory of reply rings that nobody uses any more.
+    idle_memory: GiveBack,
 }
 
 impl<E: Execution> Core<E> {
@@ -110,6 +113,7 @@ impl<E: Execution> Core<E> {
             last_control: Instant::now(),
             luck: Luck::default(),
             window,
+            idle_memory: GiveBack::default(),
         })
     }
 
@@ -128,6 +132,7 @@ impl<E: Execution> Core<E> {
                 let now = Instant::now();
                 if now.duration_since(self.last_control) >= CONTROL_EVERY {
                     self.attend_connections(Some(Duration::ZERO))?;
+                    self.give_back_memory();
                 }
             }
         }
@@ -144,6 +149,9 @@ impl<E: Execution> Core<E> {
             match self.turn(channel) {
                 Ok(done) => {
                     served += done.records;
+                    if self.channels.get(channel).is_some_and(Channel::has_grown) {
+                        self.idle_memory.note();
+                    }
                     if done.may_have_more {
                         self.unfinished.push(channel);
                     }
@@ -231,6 +239,9 @@ impl<E: Execution> Core<E> {
             }
             let wake = self.links.get_mut(link).and_then(link_wake);
             let woken = channel.show(wake);
+            if channel.has_grown() {
+                self.idle_memory.note();
+            }
             match refused {
                 Some(refused) => self.page.statistics.finished(link, refused, woken),
                 None => self.page.statistics.streamed(link, woken),
@@ -259,6 +270,7 @@ impl<E: Execution> Core<E> {
             }
             self.luck.lost();
         }
+        let memory_timeout = self.give_back_memory();
         self.page.sleeper.announce();
         reach(Point::ServerSleepAnnounced);
         if self.has_work() || self.is_told() {
@@ -270,8 +282,18 @@ impl<E: Execution> Core<E> {
             .greeting_timeout()
             .into_iter()
             .chain(self.drain_timeout())
-            .chain(self.execution.spares().give_back());
+            .chain(self.execution.spares().give_back())
+            .chain(memory_timeout);
         self.attend_connections(timeout.min())
+    }
+
+    /// Gives back what nobody uses of the reply rings, when it is time to look. Returns in how long that
+    /// will be, if there is anything to look for.
+    fn give_back_memory(&mut self) -> Option<Duration> {
+        let channels = &mut self.channels;
+        self.idle_memory.look(channels.capacity(), |index| {
+            channels.get_mut(index).and_then(Channel::give_back)
+        })
     }
 
     /// Waits for connections or a ring, for `timeout` at most, and then says that it is awake.

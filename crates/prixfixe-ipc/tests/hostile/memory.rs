@@ -3,11 +3,13 @@
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use prixfixe_ipc::raw_peer::RawRecord;
+use prixfixe_ipc::ChannelSizes;
+use prixfixe_ipc::raw_peer::{self, RawChannel, RawRecord};
 use rustix::fs::{FallocateFlags, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mm::{MapFlags, ProtFlags};
 
+use super::server_process::MAX_SHARED_PER_CLIENT;
 use super::stage::{Stage, honest_call, small};
 
 /// The same file, opened anew for reading and writing, as everybody may who has a descriptor.
@@ -86,6 +88,41 @@ fn pages_given_back_under_a_call_read_as_zeros() {
         }
         let _ = peer.open(small());
     }
+    stage.finish();
+}
+
+#[test]
+fn a_client_that_keeps_all_of_its_memory_touched_costs_no_more_than_its_ceiling() {
+    const CEILING: u64 = 4 << 20;
+    let ceiling = CEILING.to_string();
+    let mut stage = Stage::with("ceiling", &[(MAX_SHARED_PER_CLIENT, &ceiling)]);
+    let sizes = ChannelSizes::default();
+    let peers = [stage.peer(), stage.peer()];
+    for peer in &peers {
+        let mut channels = Vec::new();
+        while let Ok(channel) = peer.open(sizes) {
+            // Rings that are full as far as anybody can see, and are never emptied.
+            for place in (4096..channel.segment.len()).step_by(512) {
+                channel.segment.write(place, u64::MAX);
+            }
+            channels.push(channel);
+            assert!(channels.len() <= 64, "nobody stops it");
+        }
+        let blocks =
+            |channel: &RawChannel| rustix::fs::fstat(&channel.descriptor).unwrap().st_blocks;
+        let used = channels.iter().map(blocks).sum::<i64>().cast_unsigned() * 512;
+        assert!(used <= CEILING, "{used} octets");
+        assert!(used > CEILING / 2, "only {used} octets: nothing was tried");
+        // What is given back can be had again, and is counted again.
+        let last = channels.pop().unwrap();
+        peer.socket
+            .send(&raw_peer::close(last.number), &[])
+            .unwrap();
+        drop(last);
+        assert!(peer.open(sizes).is_ok());
+        assert!(peer.open(sizes).is_err());
+    }
+    stage.bystanders_are_served();
     stage.finish();
 }
 

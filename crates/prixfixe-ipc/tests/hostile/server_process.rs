@@ -16,6 +16,7 @@ pub(crate) const MAX_HANDSHAKES: &str = "PRIXFIXE_HOSTILE_MAX_HANDSHAKES";
 pub(crate) const HANDSHAKE_MS: &str = "PRIXFIXE_HOSTILE_HANDSHAKE_MS";
 pub(crate) const MAX_CLIENTS: &str = "PRIXFIXE_HOSTILE_MAX_CLIENTS";
 pub(crate) const MAX_CHANNELS_PER_CLIENT: &str = "PRIXFIXE_HOSTILE_MAX_CHANNELS";
+pub(crate) const MAX_SHARED_PER_CLIENT: &str = "PRIXFIXE_HOSTILE_MAX_SHARED";
 
 /// The handlers are asynchronous.
 pub(crate) const ASYNCHRONOUS: &str = "PRIXFIXE_HOSTILE_ASYNC";
@@ -42,6 +43,8 @@ fn the_server() {
     config.max_clients = number(MAX_CLIENTS).unwrap_or(config.max_clients);
     config.max_channels_per_client =
         number(MAX_CHANNELS_PER_CLIENT).unwrap_or(config.max_channels_per_client);
+    config.max_shared_per_client =
+        number(MAX_SHARED_PER_CLIENT).unwrap_or(config.max_shared_per_client);
     if let Some(ms) = number(HANDSHAKE_MS) {
         config.handshake_timeout = Duration::from_millis(ms as u64);
     }

@@ -146,6 +146,25 @@ impl Mapping {
         self.len
     }
 
+    /// Gives the memory of the whole pages among the `len` octets from `offset` on back to the system, for
+    /// everybody who has mapped them: they read as zeros from then on, and have memory again once somebody
+    /// touches them. Where the system does not give it back, they stay as they are.
+    pub(crate) fn give_back(&self, offset: usize, len: usize) {
+        let page = rustix::param::page_size();
+        let end = offset.saturating_add(len).min(self.len) / page * page;
+        let start = offset.next_multiple_of(page);
+        // In a forked child something else may have come to lie there.
+        if start >= end || rustix::process::getpid() != self.process {
+            return;
+        }
+        // SAFETY: the range lies within the mapping, since `end` is at most its length. Its octets change
+        // as if a peer had written zeros there, which everybody who reads them expects at any time.
+        let _ = unsafe {
+            let first = self.base.as_ptr().byte_add(start).cast();
+            rustix::mm::madvise(first, end - start, Advice::LinuxRemove)
+        };
+    }
+
     fn of_file(file: BorrowedFd<'_>, len: usize, protection: ProtFlags) -> io::Result<Self> {
         // SAFETY: a new mapping at an address of the kernel's choice touches nothing.
         let base = unsafe {

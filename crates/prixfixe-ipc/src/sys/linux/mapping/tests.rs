@@ -220,3 +220,37 @@ fn is_mapped(mapping: &Mapping) -> Result<(), Errno> {
         )
     }
 }
+
+#[test]
+fn what_is_given_back_reads_as_zeros_for_all_and_costs_nothing() {
+    let page = rustix::param::page_size();
+    let (own, memfd) = Mapping::create("test", 4 * page, Sharing::PeerWrites).unwrap();
+    let blocks = memfd.try_clone().unwrap();
+    let octets = || {
+        rustix::fs::fstat(&blocks)
+            .unwrap()
+            .st_blocks
+            .cast_unsigned()
+            * 512
+    };
+    let peer = Mapping::accept(memfd, 4 * page, Sharing::PeerWrites).unwrap();
+    let at = |mapping: &Mapping, number: usize| {
+        let base: *const AtomicU64 = mapping.base().as_ptr().cast();
+        // SAFETY: each of the four pages begins with a word, and both mappings outlive the call.
+        unsafe { &*base.byte_add(number * page) }.load(Ordering::Relaxed)
+    };
+    for number in 0..4 {
+        let base: *mut AtomicU64 = own.base().as_ptr().cast();
+        // SAFETY: as above.
+        unsafe { &*base.byte_add(number * page) }.store(7, Ordering::Relaxed);
+    }
+    assert_eq!(octets(), 4 * page as u64);
+    // Whole pages alone: the second and the third.
+    own.give_back(8, 3 * page - 8);
+    assert_eq!(octets(), 2 * page as u64);
+    assert_eq!([0, 1, 2, 3].map(|number| at(&peer, number)), [7, 0, 0, 7]);
+    own.give_back(0, usize::MAX);
+    assert_eq!([0, 1, 2, 3].map(|number| at(&own, number)), [0; 4]);
+    own.give_back(4 * page, 0);
+    own.give_back(usize::MAX - page, 1);
+}
