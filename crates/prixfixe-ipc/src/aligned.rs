@@ -49,6 +49,7 @@ impl AlignedBuffer {
 
     /// Room for a payload of `length` octets, which hold anything. A longer one than this was made for
     /// has new memory made for it.
+    #[inline]
     pub(crate) fn room(&mut self, length: usize) -> &mut [u8] {
         if length > self.capacity {
             *self = Self::with_capacity(length);
@@ -61,6 +62,7 @@ impl AlignedBuffer {
     }
 
     /// The first `length` octets of the payload that was put there last.
+    #[inline]
     pub(crate) fn payload(&self, length: usize) -> &[u8] {
         let end = (self.start + length).min(self.bytes.len());
         self.bytes.get(self.start..end).unwrap_or_default()

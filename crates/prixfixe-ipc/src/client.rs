@@ -217,13 +217,16 @@ impl Client {
     }
 
     /// One attempt, over one connection.
+    #[inline]
     fn call_once(
         &mut self,
         call: &Call<'_>,
         reply: &mut [u8],
         deadline: &mut Deadline,
     ) -> Outcome<usize> {
-        if let Err(cause) = self.connect_again(deadline) {
+        if !self.takes_calls()
+            && let Err(cause) = self.connect_again(deadline)
+        {
             return Outcome::failed(cause, Executed::No);
         }
         let Some(connection) = self.connection.as_mut() else {
@@ -254,6 +257,7 @@ impl Client {
     }
 
     /// Makes the connection anew if there is none, trying for as long as the deadline allows.
+    #[cold]
     fn connect_again(&mut self, deadline: &mut Deadline) -> Result<(), Cause> {
         match &self.connection {
             Some(connection) if connection.is_forked() => {

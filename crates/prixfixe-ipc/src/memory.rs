@@ -17,32 +17,39 @@ mod modelled;
 mod shared;
 
 #[cfg(loom)]
-pub(crate) use modelled::Region;
+pub(crate) use modelled::{Region, SharedWord};
 #[cfg(not(loom))]
-pub(crate) use shared::Region;
+pub(crate) use shared::{Region, SharedWord};
 
 use crate::sync::Ordering;
 
 /// Octets in a word, the unit of every atomic access and the alignment of every record.
 pub(crate) const WORD: usize = 8;
 
+/// The octets of as many words as `octets` need, which are fewer than there are addresses.
+#[inline]
+pub(crate) const fn whole_words(octets: usize) -> usize {
+    (octets + (WORD - 1)) & !(WORD - 1)
+}
+
 /// A word in shared memory that only we write.
 #[derive(Clone)]
 pub(crate) struct OwnWord {
-    word: Region,
+    word: SharedWord,
 }
 
 impl OwnWord {
     /// The word at `offset`, a multiple of [`WORD`] within `region`.
     pub(crate) fn at(region: &Region, offset: usize) -> Self {
         Self {
-            word: region.part(offset, WORD),
+            word: region.shared_word(offset),
         }
     }
 
+    #[inline]
     #[cfg_attr(loom, track_caller)]
     pub(crate) fn set(&self, value: u64, ordering: Ordering) {
-        self.word.word(0).store(value, ordering);
+        self.word.get().store(value, ordering);
     }
 }
 
@@ -64,30 +71,36 @@ impl OwnWords {
     pub(crate) fn set(&self, index: usize, value: u64, ordering: Ordering) {
         self.words.word(index * WORD).store(value, ordering);
     }
+
+    /// Writes the words from `index` on. Relaxed: figures, each for itself.
+    pub(crate) fn set_all<const N: usize>(&self, index: usize, values: &[u64; N]) {
+        self.words.write_words(index * WORD, values);
+    }
 }
 
 /// A word in shared memory that the peer writes: whatever is read from it may be a lie.
 #[derive(Clone)]
 pub(crate) struct PeerWord {
-    word: Region,
+    word: SharedWord,
 }
 
 impl PeerWord {
     /// The word at `offset`, a multiple of [`WORD`] within `region`.
     pub(crate) fn at(region: &Region, offset: usize) -> Self {
         Self {
-            word: region.part(offset, WORD),
+            word: region.shared_word(offset),
         }
     }
 
+    #[inline]
     #[cfg_attr(loom, track_caller)]
     pub(crate) fn read(&self, ordering: Ordering) -> u64 {
-        self.word.word(0).load(ordering)
+        self.word.get().load(ordering)
     }
 
     /// The half of the word that changes first, which a sleeper waits on.
     #[cfg(all(not(loom), target_os = "linux"))]
     pub(crate) fn low_half(&self) -> &std::sync::atomic::AtomicU32 {
-        self.word.low_half(0)
+        self.word.low_half()
     }
 }

@@ -76,10 +76,21 @@ impl Opening {
         }
     }
 
+    #[inline]
     fn read(ring: &Consumer, record: &Record, flags: u8, extension: u8) -> Result<Self, Corrupt> {
         if flags == 0 {
             return Ok(Self::Unary);
         }
+        Self::read_extension(ring, record, flags, extension)
+    }
+
+    #[cold]
+    fn read_extension(
+        ring: &Consumer,
+        record: &Record,
+        flags: u8,
+        extension: u8,
+    ) -> Result<Self, Corrupt> {
         if usize::from(extension) < OPENING_WORDS {
             return Err(Corrupt::Header);
         }
@@ -126,6 +137,7 @@ impl RequestHeader {
     }
 
     /// Reads each word of the header once.
+    #[inline]
     pub(crate) fn read(
         ring: &Consumer,
         record: &Record,
@@ -152,6 +164,7 @@ impl RequestHeader {
     }
 
     /// The word by which the client takes the call back.
+    #[inline]
     pub(crate) fn cancel_word(ring: &Consumer, record: &Record) -> u64 {
         ring.content_word(record, CANCEL_INDEX)
     }
@@ -205,6 +218,7 @@ impl ReplyHeader {
     }
 
     /// Reads each word of the header once.
+    #[inline]
     pub(crate) fn read(ring: &Consumer, record: &Record) -> Result<(Self, Payload), Corrupt> {
         let [flags, ending, extension] = record.frame.tags;
         if record.frame.kind != Kind::REPLY || flags != 0 {
@@ -257,6 +271,7 @@ pub(crate) struct Payload {
 
 impl Payload {
     /// Behind the header and its extension, both of which must be there.
+    #[inline]
     fn after(record: &Record, header_words: usize, extension: u8) -> Result<Self, Corrupt> {
         let extension = usize::from(extension);
         if extension > MAX_EXTENSION_WORDS {

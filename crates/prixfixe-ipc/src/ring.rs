@@ -22,7 +22,7 @@ pub(crate) use consumer::{Consumer, Record};
 pub(crate) use frame::{Frame, Kind};
 pub(crate) use producer::Producer;
 
-use crate::memory::{Region, WORD};
+use crate::memory::{Region, WORD, whole_words};
 
 /// The places of one ring.
 #[derive(Clone)]
@@ -41,7 +41,7 @@ const START: usize = WORD;
 
 /// The octets that a record with `content` octets after its frame takes up.
 pub(crate) const fn record_size(content: usize) -> u64 {
-    (WORD + content).next_multiple_of(WORD) as u64
+    whole_words(WORD + content) as u64
 }
 
 /// The place of `position` in a ring of `capacity`, a power of two.

@@ -9,7 +9,9 @@ use crate::client::streams::Wakers;
 /// a client in it, so neither happens under a lock of ours.
 #[derive(Default)]
 pub(super) struct Wakes {
-    wakers: Option<[Option<Waker>; MOST]>,
+    /// Most batches have no other, and need no table.
+    first: Option<Waker>,
+    others: Option<[Option<Waker>; MOST - 1]>,
     count: usize,
     nudge: Option<Nudge>,
 }
@@ -29,8 +31,19 @@ impl Wakes {
         let Some(waker) = waker else {
             return;
         };
-        let wakers = self.wakers.get_or_insert([const { None }; MOST]);
-        if let Some(place) = wakers.get_mut(self.count) {
+        if self.count == 0 {
+            self.first = Some(waker);
+            self.count = 1;
+            return;
+        }
+        #[expect(
+            clippy::unnecessary_lazy_evaluations,
+            reason = "a table would be made, and dropped, for each waker that is put here"
+        )]
+        let others = self
+            .others
+            .get_or_insert_with(|| [const { None }; MOST - 1]);
+        if let Some(place) = others.get_mut(self.count - 1) {
             *place = Some(waker);
             self.count += 1;
         }
@@ -53,11 +66,15 @@ impl Wakes {
             nudge.go();
         }
         let count = std::mem::take(&mut self.count);
-        if let Some(wakers) = &mut self.wakers {
-            for place in &mut wakers[..count] {
-                if let Some(waker) = place.take() {
-                    waker.wake();
-                }
+        if let Some(waker) = self.first.take() {
+            waker.wake();
+        }
+        if let Some(others) = &mut self.others {
+            for waker in others[..count.saturating_sub(1)]
+                .iter_mut()
+                .filter_map(Option::take)
+            {
+                waker.wake();
             }
         }
         count

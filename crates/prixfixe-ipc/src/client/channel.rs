@@ -103,10 +103,14 @@ impl Channel {
 
     /// Writes and publishes a request whose reply may have `reply_limit` octets. Returns its slot. The
     /// caller then looks whether the server sleeps.
+    #[inline]
     pub(crate) fn send(&mut self, call: &Call<'_>, reply_limit: usize) -> Result<u16, SendFailure> {
         let max_payload = self.sizes.max_payload();
         let limit = u32::try_from(reply_limit).map_or(max_payload, |limit| limit.min(max_payload));
-        self.send_opening(call, call.payload(), limit, Opening::Unary)
+        self.send_written(call, call.payload(), limit, |channel, header| {
+            let tags = header.tags(Opening::Unary);
+            channel.push_words(tags, &header.to_words(), call.payload())
+        })
     }
 
     /// As [`Channel::send`], of a call that opens a stream. Returns its number.
@@ -152,18 +156,23 @@ impl Channel {
         if !self.streams.may_open() {
             return Err(self.streams.why_none());
         }
-        let slot = self.send_opening(call, payload, reply_limit, opening)?;
+        let slot = self.send_written(call, payload, reply_limit, |channel, header| {
+            let words = header.to_opening_words(opening);
+            channel.push_words(header.tags(opening), &words, payload)
+        })?;
         self.streams.open(slot, self.last_call, allowed);
         self.requests.set_reserve(self.streams.reserve());
         Ok(self.last_call)
     }
 
-    fn send_opening(
+    /// Sends a call whose record `write` puts into the ring, with the header that it is given.
+    #[inline]
+    fn send_written(
         &mut self,
         call: &Call<'_>,
         payload: &[u8],
         reply_limit: u32,
-        opening: Opening,
+        write: impl FnOnce(&mut Self, &RequestHeader) -> Result<u64, SendFailure>,
     ) -> Result<u16, SendFailure> {
         if payload.len() > self.sizes.max_payload() as usize {
             return Err(SendFailure::TooLarge);
@@ -179,7 +188,7 @@ impl Channel {
             priority: call.priority_value(),
             slot,
         };
-        let position = self.push(&header, opening, payload)?;
+        let position = write(self, &header)?;
         reach(Point::ClientRequestWritten);
         self.requests.publish();
         self.last_call = header.call;
@@ -197,6 +206,7 @@ impl Channel {
     }
 
     /// As [`Channel::next_arrival`]. Parts that the caller of `direct` waits for go straight to him.
+    #[inline]
     pub(crate) fn next_arrival_for(
         &mut self,
         mut direct: Option<Direct<'_>>,
@@ -205,15 +215,7 @@ impl Channel {
         while let Some(record) = self.replies.peek()? {
             if record.frame.kind.is_of_stream() {
                 let direct = direct.as_mut().map(Direct::lend);
-                let header = self.streams.receive(&self.replies, &record, direct)?;
-                self.note_head(header.head)?;
-                self.replies.advance(&record);
-                if record.frame.kind == Kind::ITEM {
-                    reach(Point::ClientPartRead);
-                }
-                if self.replies.unpublished() >= u64::from(self.sizes.ring()) / TELL_EVERY {
-                    self.gave_room |= self.replies.publish_head();
-                }
+                self.receive(&record, direct)?;
                 return Ok(Some(Arrival::Stream));
             }
             let (header, payload) = ReplyHeader::read(&self.replies, &record)?;
@@ -242,6 +244,21 @@ impl Channel {
         }
         self.gave_room |= self.replies.publish_head();
         Ok(None)
+    }
+
+    /// Gives a record to the stream that it belongs to.
+    #[inline(never)]
+    fn receive(&mut self, record: &Record, direct: Option<Direct<'_>>) -> Result<(), Corrupt> {
+        let header = self.streams.receive(&self.replies, record, direct)?;
+        self.note_head(header.head)?;
+        self.replies.advance(record);
+        if record.frame.kind == Kind::ITEM {
+            reach(Point::ClientPartRead);
+        }
+        if self.replies.unpublished() >= u64::from(self.sizes.ring()) / TELL_EVERY {
+            self.gave_room |= self.replies.publish_head();
+        }
+        Ok(())
     }
 
     /// Whether room was given back to the server since this was asked last: it may sleep until then.
@@ -278,6 +295,7 @@ impl Channel {
     }
 
     /// Keeps the reply to a stream for who waits for it: items may be before it that were not fetched.
+    #[inline(never)]
     fn end_stream(&mut self, call: u64, reply: &Reply, addressee: Addressee) {
         let mut payload = Vec::new();
         if addressee == Addressee::Caller {
@@ -364,6 +382,7 @@ impl Channel {
     }
 
     /// Copies `reply` into `buffer`, passes it, and says how its call ended.
+    #[inline]
     pub(crate) fn finish(&mut self, reply: &Reply, buffer: &mut [u8]) -> Outcome<usize> {
         let outcome = match reply.ending {
             Ending::Completed => match buffer.get_mut(..reply.payload.length) {
@@ -423,29 +442,29 @@ impl Channel {
         self.replies.tail_word()
     }
 
-    fn push(
-        &mut self,
-        header: &RequestHeader,
-        opening: Opening,
-        payload: &[u8],
-    ) -> Result<u64, SendFailure> {
-        if opening == Opening::Unary {
-            return self.push_words(header.tags(opening), &header.to_words(), payload);
-        }
-        let words = header.to_opening_words(opening);
-        self.push_words(header.tags(opening), &words, payload)
-    }
-
-    fn push_words(
+    #[inline]
+    fn push_words<const N: usize>(
         &mut self,
         tags: [u8; 3],
-        words: &[u64],
+        words: &[u64; N],
         payload: &[u8],
     ) -> Result<u64, SendFailure> {
         let pushed = self.requests.push(Kind::REQUEST, tags, words, payload);
         if let Ok(position) = pushed {
             return Ok(position);
         }
+        self.push_again(tags, words, payload)
+    }
+
+    /// As [`Channel::push_words`], once the server was asked how far it has read.
+    #[cold]
+    #[inline(never)]
+    fn push_again<const N: usize>(
+        &mut self,
+        tags: [u8; 3],
+        words: &[u64; N],
+        payload: &[u8],
+    ) -> Result<u64, SendFailure> {
         self.requests
             .refresh_head()
             .map_err(|_| SendFailure::Corrupt(Corrupt::Head))?;

@@ -338,10 +338,10 @@ impl Connection {
         let mut rang = sent.rang;
         // Each turn waits or reads; the deadline bounds them.
         loop {
-            match self.channel.next_reply() {
-                Ok(Some(found)) => return self.channel.finish(&found, reply),
+            match &self.channel.next_reply() {
+                Ok(Some(found)) => return self.channel.finish(found, reply),
                 Ok(None) => {}
-                Err(corrupt) => return self.lose(sent.slot, Cause::Corrupt(corrupt)),
+                Err(corrupt) => return self.lose(sent.slot, Cause::Corrupt(*corrupt)),
             }
             match self.wait(rang, deadline, statistics) {
                 Waited::Ready => {}

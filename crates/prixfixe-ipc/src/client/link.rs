@@ -190,6 +190,7 @@ impl Link {
 
     /// Tells the server that there is work, if it sleeps. To be called after a request was published.
     /// True when it slept.
+    #[inline]
     pub(crate) fn ring(&self, bell: &mut Bell) -> bool {
         bell.announce() && {
             self.doorbell.ring();
@@ -281,6 +282,7 @@ impl Link {
 
 impl Bell {
     /// Leaves a hint if hints are wanted, and says whether the doorbell has to be rung.
+    #[inline]
     fn announce(&mut self) -> bool {
         let sleeps = self.sleeping.must_wake();
         self.leave_hint();

@@ -55,7 +55,10 @@ impl Deadline {
     }
 
     fn left(&mut self) -> Duration {
-        self.at().saturating_duration_since(Instant::now())
+        let now = Instant::now();
+        let timeout = self.timeout;
+        let at = self.at.get_or_insert_with(|| after(now, timeout));
+        at.saturating_duration_since(now)
     }
 }
 

@@ -17,18 +17,25 @@ const BLOCK: usize = 64;
 ///
 /// # Safety
 /// `to` is aligned to a word, and as many words as `bytes` need may be written there.
+#[inline]
 pub(super) unsafe fn into_shared(to: NonNull<AtomicU64>, bytes: &[u8]) {
-    let blocks = bytes.len() / BLOCK;
-    // SAFETY: `blocks` whole blocks lie within `bytes` and, by the caller's promise, within `to`.
-    unsafe { copy_blocks(to.as_ptr().cast(), bytes.as_ptr(), blocks) };
-    let done = blocks * BLOCK;
-    // Relaxed: a copy orders nothing; the position published after it does.
-    for (index, chunk) in bytes[done..].chunks(WORD).enumerate() {
-        let mut word = [0; WORD];
-        word[..chunk.len()].copy_from_slice(chunk);
+    let (blocks, behind_blocks) = bytes.as_chunks::<BLOCK>();
+    // SAFETY: the whole blocks lie within `bytes` and, by the caller's promise, within `to`.
+    unsafe { copy_blocks(to.as_ptr().cast(), bytes.as_ptr(), blocks.len()) };
+    let (words, rest) = behind_blocks.as_chunks::<WORD>();
+    let store = |index: usize, word: [u8; WORD]| {
         // SAFETY: this word is one of those that the bytes need, and it is aligned.
-        let place = unsafe { to.byte_add(done + index * WORD).as_ref() };
+        let place = unsafe { to.byte_add(blocks.len() * BLOCK + index * WORD).as_ref() };
+        // Relaxed: a copy orders nothing; the position published after it does.
         place.store(u64::from_ne_bytes(word), Ordering::Relaxed);
+    };
+    for (index, word) in words.iter().enumerate() {
+        store(index, *word);
+    }
+    if !rest.is_empty() {
+        let mut word = [0; WORD];
+        word[..rest.len()].copy_from_slice(rest);
+        store(words.len(), word);
     }
 }
 
@@ -36,18 +43,25 @@ pub(super) unsafe fn into_shared(to: NonNull<AtomicU64>, bytes: &[u8]) {
 ///
 /// # Safety
 /// `from` is aligned to a word, and as many words as `bytes` need may be read there.
+#[inline]
 pub(super) unsafe fn out_of_shared(from: NonNull<AtomicU64>, bytes: &mut [u8]) {
-    let blocks = bytes.len() / BLOCK;
-    let (to, start) = (bytes.as_mut_ptr(), from.as_ptr().cast_const().cast());
-    // SAFETY: `blocks` whole blocks lie within `bytes` and, by the caller's promise, within `from`.
-    unsafe { copy_blocks(to, start, blocks) };
-    let done = blocks * BLOCK;
-    for (index, chunk) in bytes[done..].chunks_mut(WORD).enumerate() {
+    let (blocks, behind_blocks) = bytes.as_chunks_mut::<BLOCK>();
+    let start = from.as_ptr().cast_const().cast();
+    // SAFETY: the whole blocks lie within `bytes` and, by the caller's promise, within `from`.
+    unsafe { copy_blocks(blocks.as_mut_ptr().cast(), start, blocks.len()) };
+    let (words, rest) = behind_blocks.as_chunks_mut::<WORD>();
+    let load = |index: usize| {
         // SAFETY: this word is one of those that the bytes need, and it is aligned.
-        let place = unsafe { from.byte_add(done + index * WORD).as_ref() };
+        let place = unsafe { from.byte_add(blocks.len() * BLOCK + index * WORD).as_ref() };
         // Relaxed: the position read before, with acquire, orders the copy after the writing.
-        let word = place.load(Ordering::Relaxed).to_ne_bytes();
-        chunk.copy_from_slice(&word[..chunk.len()]);
+        place.load(Ordering::Relaxed).to_ne_bytes()
+    };
+    let behind_words = words.len();
+    for (index, word) in words.iter_mut().enumerate() {
+        *word = load(index);
+    }
+    if !rest.is_empty() {
+        rest.copy_from_slice(&load(behind_words)[..rest.len()]);
     }
 }
 
@@ -57,6 +71,7 @@ pub(super) unsafe fn out_of_shared(from: NonNull<AtomicU64>, bytes: &mut [u8]) {
 /// `from` may be read and `to` written for that many blocks. One of the two may be written by other
 /// processes meanwhile; the other is ours alone.
 #[cfg(all(target_arch = "x86_64", not(miri), not(prixfixe_sanitizer)))]
+#[inline]
 unsafe fn copy_blocks(to: *mut u8, from: *const u8, blocks: usize) {
     if blocks == 0 {
         return;

@@ -7,7 +7,19 @@ use loom::sync::Arc;
 
 use super::WORD;
 
-/// What [`super::Region`] is outside a model, word for word.
+/// What it is outside a model, word for word.
+#[derive(Clone)]
+pub(crate) struct SharedWord {
+    word: Region,
+}
+
+impl SharedWord {
+    pub(crate) fn get(&self) -> &AtomicU64 {
+        self.word.word(0)
+    }
+}
+
+/// As above.
 #[derive(Clone)]
 pub(crate) struct Region {
     words: Arc<Vec<Word>>,
@@ -50,11 +62,29 @@ impl Region {
         }
     }
 
+    pub(crate) fn shared_word(&self, offset: usize) -> SharedWord {
+        SharedWord {
+            word: self.part(offset, WORD),
+        }
+    }
+
     pub(crate) fn word(&self, offset: usize) -> &AtomicU64 {
         &self.place(offset).value
     }
 
-    pub(crate) fn write_words(&self, offset: usize, words: &[u64]) {
+    pub(crate) fn write_record<const N: usize>(
+        &self,
+        offset: usize,
+        frame: u64,
+        header: &[u64; N],
+        payload: &[u8],
+    ) {
+        self.write_words(offset, &[frame]);
+        self.write_words(offset + WORD, header);
+        self.copy_in(offset + (1 + N) * WORD, payload);
+    }
+
+    pub(crate) fn write_words<const N: usize>(&self, offset: usize, words: &[u64; N]) {
         for (index, word) in words.iter().enumerate() {
             let place = self.place(offset + index * WORD);
             place.copied.with_mut(|_| ());

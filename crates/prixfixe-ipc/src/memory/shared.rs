@@ -4,7 +4,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use super::{WORD, copy};
+use super::{WORD, copy, whole_words};
 use crate::sys::Mapping;
 
 /// A range of a mapping. Clones share the mapping, which lives as long as any of them.
@@ -14,6 +14,36 @@ pub(crate) struct Region {
     len: usize,
     /// Keeps the memory mapped.
     mapping: Arc<Mapping>,
+}
+
+/// One word of a mapping, whose place was checked when it was made. Clones share the mapping.
+#[derive(Clone)]
+pub(crate) struct SharedWord {
+    place: NonNull<AtomicU64>,
+    /// Keeps the memory mapped.
+    _mapping: Arc<Mapping>,
+}
+
+// SAFETY: the memory is only reached through atomics, which are sound from any number of threads at
+// once; the pointer itself is never changed.
+unsafe impl Send for SharedWord {}
+// SAFETY: as above.
+unsafe impl Sync for SharedWord {}
+
+impl SharedWord {
+    #[inline]
+    pub(crate) fn get(&self) -> &AtomicU64 {
+        // SAFETY: the place was found aligned and within the mapping, which is alive as long as `self`
+        // and cannot shrink; as in `Region::word`.
+        unsafe { self.place.as_ref() }
+    }
+
+    /// The less significant half of the word, as the address of a futex. Nobody loads or stores through it.
+    pub(crate) fn low_half(&self) -> &AtomicU32 {
+        let half = if cfg!(target_endian = "big") { 4 } else { 0 };
+        // SAFETY: as in `get`; a half of an aligned word is aligned for its own size.
+        unsafe { self.place.cast::<AtomicU32>().byte_add(half).as_ref() }
+    }
 }
 
 // SAFETY: the memory is only reached through atomics and the copies of `copy`, which are sound from
@@ -54,6 +84,18 @@ impl Region {
         }
     }
 
+    /// The word at `offset`, to be kept.
+    ///
+    /// # Panics
+    /// As [`Region::part`].
+    pub(crate) fn shared_word(&self, offset: usize) -> SharedWord {
+        let word = self.part(offset, WORD);
+        SharedWord {
+            place: word.start,
+            _mapping: word.mapping,
+        }
+    }
+
     /// The word at `offset`.
     #[inline]
     pub(crate) fn word(&self, offset: usize) -> &AtomicU64 {
@@ -64,10 +106,36 @@ impl Region {
         unsafe { self.start.byte_add(offset).as_ref() }
     }
 
+    /// Writes a record at `offset`: the word `frame`, then `header`, then `payload`. The octets up to the
+    /// next word are zeroed, so that nothing of what stood there before reaches the peer.
+    #[inline]
+    pub(crate) fn write_record<const N: usize>(
+        &self,
+        offset: usize,
+        frame: u64,
+        header: &[u64; N],
+        payload: &[u8],
+    ) {
+        let before_payload = (1 + N) * WORD;
+        self.check(offset, before_payload + whole_words(payload.len()));
+        let write = |index: usize, word: u64| {
+            // SAFETY: all the words lie within the mapping, as was just checked; as in `word`.
+            let place = unsafe { self.start.byte_add(offset + index * WORD).as_ref() };
+            // Relaxed: the position published after them orders them.
+            place.store(word, Ordering::Relaxed);
+        };
+        write(0, frame);
+        for (index, word) in header.iter().enumerate() {
+            write(1 + index, *word);
+        }
+        // SAFETY: so do the words of the payload.
+        unsafe { copy::into_shared(self.start.byte_add(offset + before_payload), payload) }
+    }
+
     /// Writes `words` from `offset` on, ordered by whatever publishes them.
     #[inline]
-    pub(crate) fn write_words(&self, offset: usize, words: &[u64]) {
-        self.check(offset, words.len() * WORD);
+    pub(crate) fn write_words<const N: usize>(&self, offset: usize, words: &[u64; N]) {
+        self.check(offset, N * WORD);
         for (index, word) in words.iter().enumerate() {
             // SAFETY: all the words lie within the mapping, as was just checked; as in `word`.
             let place = unsafe { self.start.byte_add(offset + index * WORD).as_ref() };
@@ -88,33 +156,10 @@ impl Region {
         })
     }
 
-    /// The less significant half of the word at `offset`, as the address of a futex. Nobody loads or
-    /// stores through it.
-    pub(crate) fn low_half(&self, offset: usize) -> &AtomicU32 {
-        self.check(offset, WORD);
-        let half = if cfg!(target_endian = "big") { 4 } else { 0 };
-        // SAFETY: as in `word`; a half of an aligned word is aligned for its own size.
-        unsafe {
-            self.start
-                .cast::<AtomicU32>()
-                .byte_add(offset + half)
-                .as_ref()
-        }
-    }
-
-    /// Copies `bytes` to `offset`, a multiple of [`WORD`]. The octets up to the next word are zeroed,
-    /// so that nothing of what stood there before reaches the peer.
-    #[inline]
-    pub(crate) fn copy_in(&self, offset: usize, bytes: &[u8]) {
-        self.check(offset, bytes.len().next_multiple_of(WORD));
-        // SAFETY: the words written lie within the mapping, as was just checked.
-        unsafe { copy::into_shared(self.start.byte_add(offset), bytes) }
-    }
-
     /// Copies the octets from `offset`, a multiple of [`WORD`], to `bytes`.
     #[inline]
     pub(crate) fn copy_out(&self, offset: usize, bytes: &mut [u8]) {
-        self.check(offset, bytes.len().next_multiple_of(WORD));
+        self.check(offset, whole_words(bytes.len()));
         // SAFETY: the words read lie within the mapping, as was just checked.
         unsafe { copy::out_of_shared(self.start.byte_add(offset), bytes) }
     }

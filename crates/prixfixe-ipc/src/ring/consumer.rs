@@ -94,24 +94,31 @@ impl Consumer {
     }
 
     /// The next record, if there is one.
+    #[inline]
     pub(crate) fn peek(&mut self) -> Result<Option<Record>, Corrupt> {
         if self.head == self.tail && !self.refresh_tail()? {
             return Ok(None);
         }
-        match self.frame_at_head()? {
-            (_, Kind::SKIP) => {
-                self.head += self.capacity - (self.head & (self.capacity - 1));
-                if self.head == self.tail {
-                    // A skip is published together with the record that did not fit.
-                    return Err(Corrupt::Length);
-                }
-                match self.frame_at_head()? {
-                    (_, Kind::SKIP) => Err(Corrupt::Length),
-                    (record, _) => Ok(Some(record)),
-                }
-            }
-            (record, _) => Ok(Some(record)),
+        let record = self.frame_at_head()?;
+        if record.frame.kind == Kind::SKIP {
+            return self.behind_skip().map(Some);
         }
+        Ok(Some(record))
+    }
+
+    /// The record behind a skip, which stands at the first place of the ring.
+    #[cold]
+    fn behind_skip(&mut self) -> Result<Record, Corrupt> {
+        self.head += self.capacity - (self.head & (self.capacity - 1));
+        if self.head == self.tail {
+            // A skip is published together with the record that did not fit.
+            return Err(Corrupt::Length);
+        }
+        let record = self.frame_at_head()?;
+        if record.frame.kind == Kind::SKIP {
+            return Err(Corrupt::Length);
+        }
+        Ok(record)
     }
 
     /// The first words of the content of `record`, each read once. `None` when it is shorter.
@@ -136,6 +143,7 @@ impl Consumer {
 
     /// Copies the content of `record` from `skipped` octets on, a multiple of a word, into `to`, which
     /// is not longer than what is left of the content.
+    #[inline]
     pub(crate) fn copy_out(&self, record: &Record, skipped: usize, to: &mut [u8]) {
         debug_assert!(skipped + to.len() <= record.frame.length as usize);
         let place = offset(record.position, self.capacity) + WORD + skipped;
@@ -144,11 +152,13 @@ impl Consumer {
 
     /// Passes `record`, the one last peeked. Its room goes back to the producer with the next
     /// [`Consumer::publish_head`].
+    #[inline]
     pub(crate) fn advance(&mut self, record: &Record) {
         self.head = record.position + record_size(record.frame.length as usize);
     }
 
     /// Tells the producer how far was read, by the word of its own; true when that was news.
+    #[inline]
     pub(crate) fn publish_head(&mut self) -> bool {
         if self.published_head == self.head {
             return false;
@@ -160,6 +170,7 @@ impl Consumer {
     }
 
     /// Reads the producer's tail and start once each; true when there is something new.
+    #[inline]
     fn refresh_tail(&mut self) -> Result<bool, Corrupt> {
         // Acquire: what was written below the tail is seen by who sees the tail.
         let tail = self.tail_word.read(Ordering::Acquire);
@@ -191,7 +202,8 @@ impl Consumer {
         Ok(start)
     }
 
-    fn frame_at_head(&self) -> Result<(Record, Kind), Corrupt> {
+    #[inline]
+    fn frame_at_head(&self) -> Result<Record, Corrupt> {
         let place = offset(self.head, self.capacity);
         // Relaxed: ordered by the tail; read once, and only the copy is used.
         let frame = Frame::from_word(self.records.word(place).load(Ordering::Relaxed));
@@ -205,10 +217,9 @@ impl Consumer {
         if !possible {
             return Err(Corrupt::Length);
         }
-        let record = Record {
+        Ok(Record {
             position: self.head,
             frame,
-        };
-        Ok((record, frame.kind))
+        })
     }
 }

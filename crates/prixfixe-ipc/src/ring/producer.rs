@@ -75,6 +75,7 @@ impl Producer {
     }
 
     /// Takes note that the consumer said to have read up to `head`.
+    #[inline]
     pub(crate) fn note_head(&mut self, head: u64) -> Result<(), HeadLies> {
         // An older word than the last one says nothing new: words come by two ways, and a restart
         // counts as read what the consumer has not passed yet.
@@ -103,54 +104,54 @@ impl Producer {
 
     /// Writes a record of `header` words and then `payload`, not yet published, and returns its
     /// position.
-    pub(crate) fn push(
+    #[inline]
+    pub(crate) fn push<const N: usize>(
         &mut self,
         kind: Kind,
         tags: [u8; 3],
-        header: &[u64],
+        header: &[u64; N],
         payload: &[u8],
     ) -> Result<u64, Full> {
         self.write(kind, tags, header, payload, self.reserve)
     }
 
     /// As [`Producer::push`], of a record that has no payload and for which room is kept.
-    pub(crate) fn push_control(
+    pub(crate) fn push_control<const N: usize>(
         &mut self,
         kind: Kind,
         tags: [u8; 3],
-        header: &[u64],
+        header: &[u64; N],
     ) -> Result<u64, Full> {
         self.write(kind, tags, header, &[], 0)
     }
 
     /// Writes a record and leaves `kept` octets free.
-    fn write(
+    #[inline]
+    fn write<const N: usize>(
         &mut self,
         kind: Kind,
         tags: [u8; 3],
-        header: &[u64],
+        header: &[u64; N],
         payload: &[u8],
         kept: u64,
     ) -> Result<u64, Full> {
-        let content = header.len() * WORD + payload.len();
+        let content = N * WORD + payload.len();
         let Ok(length) = u32::try_from(content) else {
             return Err(Full);
         };
         let size = record_size(content);
         self.make_room(size, kept)?;
         let position = self.tail;
-        let offset = self.offset(position);
         let frame = Frame { length, kind, tags };
-        self.records.write_words(offset, &[frame.to_word()]);
-        self.records.write_words(offset + WORD, header);
         self.records
-            .copy_in(offset + WORD + header.len() * WORD, payload);
+            .write_record(self.offset(position), frame.to_word(), header, payload);
         self.tail = position + size;
         self.reach = self.reach.max(offset + WORD + content);
         Ok(position)
     }
 
     /// Shows the consumer all that was written. Returns false when that was nothing.
+    #[inline]
     pub(crate) fn publish(&mut self) -> bool {
         if self.published == self.tail {
             return false;
@@ -201,6 +202,7 @@ impl Producer {
     }
 
     /// Moves the tail to where a record of `size` fits in one piece and leaves `kept` octets free.
+    #[inline]
     fn make_room(&mut self, size: u64, kept: u64) -> Result<(), Full> {
         let left_in_lap = self.capacity - (self.tail & (self.capacity - 1));
         if self.head == self.tail && size <= self.capacity {
@@ -219,6 +221,12 @@ impl Producer {
         if left_in_lap + size > free {
             return Err(Full);
         }
+        self.skip(left_in_lap)
+    }
+
+    /// Fills what is left of the ring with a record that holds nothing.
+    #[cold]
+    fn skip(&mut self, left_in_lap: u64) -> Result<(), Full> {
         let skip = Frame {
             // Bounded by the capacity, which fits.
             length: u32::try_from(left_in_lap - WORD as u64).map_err(|_| Full)?,

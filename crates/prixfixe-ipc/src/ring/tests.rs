@@ -20,7 +20,11 @@ fn pair(capacity: usize) -> (Producer, Consumer) {
     (Producer::new(&memory), Consumer::new(&memory, 1 << 20))
 }
 
-fn push(producer: &mut Producer, header: &[u64], payload: &[u8]) -> Result<u64, producer::Full> {
+fn push<const N: usize>(
+    producer: &mut Producer,
+    header: &[u64; N],
+    payload: &[u8],
+) -> Result<u64, producer::Full> {
     producer.push(Kind::REQUEST, [1, 2, 3], header, payload)
 }
 

@@ -135,38 +135,37 @@ impl Channel {
     /// Whether there may be something to take: one load, and no promise.
     #[inline]
     pub(super) fn looks_ready(&self) -> bool {
+        // One test of what a channel without streams hardly ever is.
+        if self.stalled | self.unsent | self.waits_for_room {
+            return self.looks_ready_to_go_on();
+        }
+        self.requests.looks_ready()
+    }
+
+    /// The same of a channel that waits for its client, or has something to send.
+    #[cold]
+    fn looks_ready_to_go_on(&self) -> bool {
+        let room = self.replies.head_moved();
         let takes = if self.stalled {
-            self.replies.head_moved()
+            room
         } else {
             self.requests.looks_ready()
         };
-        takes || self.unsent || (self.waits_for_room && self.replies.head_moved())
+        takes || self.unsent || (self.waits_for_room && room)
     }
 
     /// The next request, if there is one and the client has room for its reply. What stands before it
     /// and belongs to streams goes to them.
-    pub(super) fn next(
-        &mut self,
-        mut wake: Option<&mut LinkWake>,
-    ) -> Result<Option<Waiting>, Corrupt> {
-        // Bounded by the records of streams in a turn.
-        let record = loop {
-            let Some(record) = self.requests.peek()? else {
-                return Ok(None);
-            };
-            if !record.frame.kind.is_of_stream() {
-                break record;
-            }
-            if self.stream_records >= STREAM_RECORDS_PER_TURN {
-                return Ok(None);
-            }
-            self.receive(&record)?;
-            if self.must_tell_head() {
-                // Now and not at the end of the turn: the client writes while we read on.
-                self.tell_head()?;
-                self.show(wake.as_deref_mut());
-            }
+    pub(super) fn next(&mut self, wake: Option<&mut LinkWake>) -> Result<Option<Waiting>, Corrupt> {
+        let Some(mut record) = self.requests.peek()? else {
+            return Ok(None);
         };
+        if record.frame.kind.is_of_stream() {
+            match self.receive_all(record, wake)? {
+                Some(behind) => record = behind,
+                None => return Ok(None),
+            }
+        }
         let (header, opening, payload) = RequestHeader::read(&self.requests, &record)?;
         if header.call != self.next_call {
             return Err(Corrupt::Call);
@@ -178,24 +177,11 @@ impl Channel {
         self.replies
             .note_head(header.reply_head)
             .map_err(|_| Corrupt::Head)?;
-        let (limit, reserved) = match opening {
-            // It will be passed over.
-            _ if self.draining => (0, ChannelSizes::reply_size(0)),
-            Opening::Unary => {
-                let limit = header.reply_limit.min(max_payload);
-                (limit, ChannelSizes::reply_size(limit))
-            }
-            // Their replies wait for room when the time comes, for until then it may be long.
-            Opening::Stream { .. } => (
-                header.reply_limit.min(max_payload),
-                ChannelSizes::reply_size(0),
-            ),
-            Opening::Long { .. } => (header.reply_limit, ChannelSizes::reply_size(0)),
-        };
-        let limit = (limit as usize).min(self.limits.max_item.max(max_payload as usize));
-        let kept = match opening {
-            Opening::Unary => 0,
-            Opening::Stream { .. } | Opening::Long { .. } => STREAM_RESERVE,
+        let (limit, reserved, kept) = if opening == Opening::Unary && !self.draining {
+            let limit = header.reply_limit.min(max_payload);
+            (limit as usize, ChannelSizes::reply_size(limit), 0)
+        } else {
+            self.promise(&header, opening)
         };
         self.stalled = !self.has_room(reserved + kept)?;
         if self.stalled {
@@ -211,10 +197,31 @@ impl Channel {
         }))
     }
 
+    /// What a call that is not as most are is promised: how long its reply may be, in bytes, and how many
+    /// octets of the reply ring are kept for that, and for its stream.
+    #[cold]
+    fn promise(&self, header: &RequestHeader, opening: Opening) -> (usize, u64, u64) {
+        let max_payload = self.sizes.max_payload();
+        let limit = match opening {
+            // It will be passed over.
+            _ if self.draining => 0,
+            Opening::Unary | Opening::Stream { .. } => header.reply_limit.min(max_payload),
+            Opening::Long { .. } => header.reply_limit,
+        };
+        let limit = (limit as usize).min(self.limits.max_item.max(max_payload as usize));
+        let kept = match opening {
+            Opening::Unary => 0,
+            Opening::Stream { .. } | Opening::Long { .. } => STREAM_RESERVE,
+        };
+        // Replies to these wait for room when the time comes, for until then it may be long.
+        (limit, ChannelSizes::reply_size(0), kept)
+    }
+
     /// Takes `waiting` and refuses it.
+    #[cold]
     pub(super) fn refuse(&mut self, index: usize, waiting: &Waiting, refusal: Refusal) {
         if let Some(ticket) = self.take(index, waiting, &mut []) {
-            self.answer(ticket, Answer::refusal(refusal));
+            self.answer(&ticket, Answer::refusal(refusal));
         }
     }
 
@@ -254,21 +261,26 @@ impl Channel {
             reach(Point::ServerTaken);
             return Some(ticket);
         }
-        self.answer(
-            ticket,
-            Answer {
-                ending: Ending::TakenBack,
-                message_type: 0,
-                payload: Cow::Borrowed(&[]),
-            },
-        );
+        self.acknowledge(&ticket);
         None
+    }
+
+    /// Tells the client that it has taken the call back in time.
+    #[cold]
+    fn acknowledge(&mut self, ticket: &Ticket) {
+        let taken_back = Answer {
+            ending: Ending::TakenBack,
+            message_type: 0,
+            payload: Cow::Borrowed(&[]),
+        };
+        self.write_answer(ticket, &taken_back);
     }
 
     /// Ends `waiting` without taking it, and shows that at once. True when the client was woken.
     ///
     /// Until it can be read that the call was not taken, who gives it up sees for himself that it was
     /// not; and until it counts as taken, its record stands.
+    #[cold]
     pub(super) fn pass_over(&mut self, waiting: &Waiting, link: Option<&mut LinkWake>) -> bool {
         let header = &waiting.header;
         let ticket = Ticket {
@@ -285,7 +297,7 @@ impl Channel {
             message_type: 0,
             payload: Cow::Borrowed(&[]),
         };
-        self.answer(ticket, not_taken);
+        self.answer(&ticket, not_taken);
         let woken = self.show(link);
         reach(Point::ServerNotTaken);
         self.taker.pass(header.call);
@@ -296,10 +308,17 @@ impl Channel {
 
     /// Writes the answer to a call that was taken. It is seen once it is [shown](Channel::show). That of
     /// a stream goes behind its items.
-    pub(super) fn answer(&mut self, ticket: Ticket, answer: Answer<'_>) {
-        if !ticket.in_parts {
-            return self.write_answer(ticket, &answer);
+    #[inline]
+    pub(super) fn answer(&mut self, ticket: &Ticket, answer: Answer<'_>) {
+        if ticket.in_parts {
+            return self.close_stream(ticket, answer);
         }
+        self.write_answer(ticket, &answer);
+    }
+
+    /// As [`Channel::answer`], of a call in parts.
+    #[inline(never)]
+    fn close_stream(&mut self, ticket: &Ticket, answer: Answer<'_>) {
         let max_payload = self.sizes.max_payload() as usize;
         match self.streams.close(ticket, answer, max_payload) {
             Some(answer) => self.write_answer(ticket, &answer),
@@ -307,7 +326,7 @@ impl Channel {
         }
     }
 
-    fn write_answer(&mut self, ticket: Ticket, answer: &Answer<'_>) {
+    fn write_answer(&mut self, ticket: &Ticket, answer: &Answer<'_>) {
         reach(Point::ServerHandled);
         let header = ReplyHeader {
             call: ticket.call,
@@ -331,6 +350,7 @@ impl Channel {
     }
 
     /// Publishes the answers written so far, and wakes the client if it sleeps. True when it was woken.
+    #[inline]
     pub(super) fn show(&mut self, link: Option<&mut LinkWake>) -> bool {
         self.replies.publish() && {
             reach(Point::ServerReplyPublished);
@@ -378,6 +398,7 @@ impl Channel {
     }
 
     /// Whether a reply of `size` can be promised beside those that are.
+    #[inline]
     fn has_room(&mut self, size: u64) -> Result<bool, Corrupt> {
         let reserved = self.reserved + self.streams.reserve();
         has_room_beside(&mut self.replies, reserved, self.largest_reserved, size, 1)
@@ -386,6 +407,7 @@ impl Channel {
 
 /// Whether a record of `size` has room in one `share`-th of the ring, beside what is kept for others, of
 /// whom the largest needs `largest`.
+#[inline]
 fn has_room_beside(
     replies: &mut Producer,
     reserved: u64,
@@ -405,6 +427,7 @@ fn has_room_beside(
     if fits(replies) {
         return Ok(true);
     }
+    // Rare: replies are read long before the ring is full.
     replies.refresh_head().map_err(|_| Corrupt::Head)?;
     Ok(fits(replies))
 }

@@ -62,7 +62,7 @@ pub(super) struct Start<'a> {
     pub(super) client: ClientIdentity,
     /// The longest reply that there is room for, in bytes.
     pub(super) limit: usize,
-    pub(super) ticket: Ticket,
+    pub(super) ticket: &'a Ticket,
     /// Where its items come and go, if it opens a stream.
     pub(super) stream: Option<Arc<StreamDesk>>,
 }

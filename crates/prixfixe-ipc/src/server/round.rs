@@ -210,7 +210,7 @@ impl<E: Execution> Core<E> {
             let refused = match progress {
                 Progress::Finished(Finished { answer, .. }) => {
                     let refused = is_refusal(answer.ending);
-                    channel.answer(ticket, answer);
+                    channel.answer(&ticket, answer);
                     channel.running = channel.running.saturating_sub(1);
                     if let Some(at) = ticket.sampled_at {
                         self.page.statistics.timed(at.elapsed());
@@ -367,12 +367,14 @@ impl<E: Execution> Core<E> {
 }
 
 /// Whether the requests of `channel` can be looked at while as many calls run as may.
+#[inline]
 fn may_have_turn(full: bool, channel: &Channel) -> bool {
     !full || channel.has_streams()
 }
 
 /// Whether there may be something to do for it. With `waits` its requests have to wait, and with `full` no
 /// call can be started.
+#[inline]
 fn is_ready(waits: bool, full: bool, channel: &Channel) -> bool {
     may_have_turn(waits, channel) && channel.looks_ready() || !full && channel.has_gathered()
 }

@@ -36,6 +36,7 @@ pub(super) struct StatisticsWriter {
 struct Row {
     used: bool,
     calls: u64,
+    depth: u64,
     running: u64,
     wakes_sent: u64,
     wakes_avoided: u64,
@@ -157,28 +158,21 @@ impl StatisticsWriter {
         let answered = turn.taken - turn.started;
         // A turn may also have woken for items of streams.
         let avoided = answered.saturating_sub(turn.woken);
-        self.count(Count::Calls, answered);
-        self.count(Count::RefusedCalls, turn.refused);
-        self.count(Count::WakesSent, turn.woken);
-        self.count(Count::WakesAvoided, avoided);
+        self.count_answers(answered, turn.refused, turn.woken, avoided);
         let Some(row) = self.rows.get_mut(client) else {
             return;
         };
         row.calls += u64::from(answered);
+        row.depth = u64::from(turn.taken);
         row.wakes_sent += u64::from(turn.woken);
         row.wakes_avoided += u64::from(avoided);
         row.running += u64::from(turn.started);
-        let row = *row;
-        self.show(client, RowWord::Depth, u64::from(turn.taken));
-        self.show_row(client, row);
+        row.show(client, &self.rows_shown);
     }
 
     /// A call that had been started is answered.
     pub(super) fn finished(&mut self, client: usize, refused: bool, woken: bool) {
-        self.count(Count::Calls, 1);
-        self.count(Count::RefusedCalls, u32::from(refused));
-        self.count(Count::WakesSent, u32::from(woken));
-        self.count(Count::WakesAvoided, u32::from(!woken));
+        self.count_answers(1, u32::from(refused), u32::from(woken), u32::from(!woken));
         let Some(row) = self.rows.get_mut(client) else {
             return;
         };
@@ -186,8 +180,7 @@ impl StatisticsWriter {
         row.running = row.running.saturating_sub(1);
         row.wakes_sent += u64::from(woken);
         row.wakes_avoided += u64::from(!woken);
-        let row = *row;
-        self.show_row(client, row);
+        row.show(client, &self.rows_shown);
     }
 
     /// A client was shown items of its streams, and woken for that or not.
@@ -196,8 +189,7 @@ impl StatisticsWriter {
         self.count(Count::WakesSent, woken);
         if let Some(row) = self.rows.get_mut(client) {
             row.wakes_sent += u64::from(woken);
-            let row = *row;
-            self.show_row(client, row);
+            row.show(client, &self.rows_shown);
         }
     }
 
@@ -247,11 +239,17 @@ impl StatisticsWriter {
             .set(bucket, self.times[bucket], Ordering::Relaxed);
     }
 
-    fn show_row(&self, client: usize, row: Row) {
-        self.show(client, RowWord::Calls, row.calls);
-        self.show(client, RowWord::Running, row.running);
-        self.show(client, RowWord::WakesSent, row.wakes_sent);
-        self.show(client, RowWord::WakesAvoided, row.wakes_avoided);
+    /// Counts answers, in the order of the words that show them.
+    #[inline]
+    fn count_answers(&self, calls: u32, refused: u32, wakes_sent: u32, wakes_avoided: u32) {
+        let times = [calls, refused, wakes_sent, wakes_avoided];
+        let counters = &self.counts[Count::Calls as usize..=Count::WakesAvoided as usize];
+        let mut shown = [0; 4];
+        for ((counter, times), shown) in counters.iter().zip(times).zip(&mut shown) {
+            counter.set(counter.get() + u64::from(times));
+            *shown = counter.get();
+        }
+        self.server.set_all(1 + Count::Calls as usize, &shown);
     }
 
     fn show(&self, client: usize, word: RowWord, value: u64) {
@@ -260,6 +258,27 @@ impl StatisticsWriter {
             .set(place(client, word), value, Ordering::Relaxed);
     }
 }
+
+impl Row {
+    /// Shows what changes with calls, in the order of the words.
+    #[inline]
+    fn show(&self, client: usize, rows: &OwnWords) {
+        let words = [
+            self.calls,
+            self.depth,
+            self.running,
+            self.wakes_sent,
+            self.wakes_avoided,
+        ];
+        rows.set_all(place(client, RowWord::Calls), &words);
+    }
+}
+
+/// What is shown together stands side by side.
+const _: () = assert!(
+    Count::WakesAvoided as usize - Count::Calls as usize == 3
+        && RowWord::WakesAvoided as usize - RowWord::Calls as usize == 4
+);
 
 const fn place(client: usize, word: RowWord) -> usize {
     client * (ROW / WORD) + word as usize

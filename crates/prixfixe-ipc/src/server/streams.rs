@@ -139,7 +139,7 @@ impl Streams {
     /// the handler left before must go first, or it has to wait for room.
     pub(super) fn close<'a>(
         &mut self,
-        ticket: Ticket,
+        ticket: &Ticket,
         answer: Answer<'a>,
         max_payload: usize,
     ) -> Option<Answer<'a>> {

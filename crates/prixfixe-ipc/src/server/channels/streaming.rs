@@ -23,8 +23,31 @@ const STREAM_SHARE: u64 = 2;
 const TELL_EVERY: u64 = 4;
 
 impl Channel {
+    /// Gives `record` and those of streams behind it to their streams, as many as may be in one turn. Returns
+    /// the record behind them, if it is there and they were not too many.
+    #[inline(never)]
+    pub(super) fn receive_all(
+        &mut self,
+        mut record: Record,
+        mut wake: Option<&mut LinkWake>,
+    ) -> Result<Option<Record>, Corrupt> {
+        while self.stream_records < STREAM_RECORDS_PER_TURN {
+            self.receive(&record)?;
+            if self.must_tell_head() {
+                // Now and not at the end of the turn: the client writes while we read on.
+                self.tell_head()?;
+                self.show(wake.as_deref_mut());
+            }
+            match self.requests.peek()? {
+                Some(next) if next.frame.kind.is_of_stream() => record = next,
+                behind => return Ok(behind),
+            }
+        }
+        Ok(None)
+    }
+
     /// Gives a record to the stream that it belongs to.
-    pub(super) fn receive(&mut self, record: &Record) -> Result<(), Corrupt> {
+    fn receive(&mut self, record: &Record) -> Result<(), Corrupt> {
         let max_part = self.limits.max_part;
         let header = self
             .streams
@@ -108,8 +131,9 @@ impl Channel {
     }
 
     /// Whether there is one.
+    #[inline]
     pub(in crate::server) fn has_gathered(&self) -> bool {
-        self.streams.has_gathered()
+        self.has_streams() && self.streams.has_gathered()
     }
 
     /// What the reply to a long call may have, in bytes.
@@ -123,7 +147,16 @@ impl Channel {
     }
 
     /// What it had of streams at the last look and has now, if that is not the same.
+    #[inline]
     pub(in crate::server) fn streaming_change(&mut self) -> Option<(Streaming, Streaming)> {
+        let shows_some = self.streaming.open > 0;
+        if self.has_streams() || shows_some {
+            return self.look_for_change();
+        }
+        None
+    }
+
+    fn look_for_change(&mut self) -> Option<(Streaming, Streaming)> {
         let now = self.streams.streaming();
         let before = std::mem::replace(&mut self.streaming, now);
         (before != now).then_some((before, now))
@@ -136,14 +169,24 @@ impl Channel {
 
     /// Sends what streams have to send, a bounded part of it, and shows it as it goes. Returns how many
     /// records that were; the last ones are still to be [shown](Channel::show).
+    #[inline]
     pub(in crate::server) fn send_streams(
         &mut self,
-        mut wake: Option<&mut LinkWake>,
+        wake: Option<&mut LinkWake>,
         spares: &mut Spares,
     ) -> Result<u32, Corrupt> {
         if !self.unsent && !self.waits_for_room && !self.must_tell_head() {
             return Ok(0);
         }
+        self.send_what_is_left(wake, spares)
+    }
+
+    #[inline(never)]
+    fn send_what_is_left(
+        &mut self,
+        mut wake: Option<&mut LinkWake>,
+        spares: &mut Spares,
+    ) -> Result<u32, Corrupt> {
         self.unsent = false;
         self.waits_for_room = false;
         self.replies.refresh_head().map_err(|_| Corrupt::Head)?;
@@ -194,7 +237,7 @@ impl Channel {
                 break;
             }
             if let Some(closed) = self.streams.next_closed() {
-                self.write_answer(closed.ticket, &closed.answer());
+                self.write_answer(&closed.ticket, &closed.answer());
                 spares.keep_reply(closed.sent);
                 written += 1;
             }
@@ -208,6 +251,7 @@ impl Channel {
     }
 
     /// Whether the client may wait for room that it was not told of.
+    #[inline]
     pub(super) fn must_tell_head(&self) -> bool {
         !self.streams.is_empty()
             && self.requests.head() - self.told_head >= self.replies.capacity() / TELL_EVERY
@@ -253,6 +297,7 @@ impl Channel {
 
     /// A turn begins: so many records of streams may be read in it as may be in one. What waits for room is
     /// sent as far as there is some. Returns how many records that were.
+    #[inline]
     pub(in crate::server) fn begin_turn(
         &mut self,
         wake: Option<&mut LinkWake>,

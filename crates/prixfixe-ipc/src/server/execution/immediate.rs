@@ -38,6 +38,16 @@ impl<H> Immediate<H> {
     }
 }
 
+impl<H> Immediate<H> {
+    /// Keeps the memory of a long request, which is over.
+    #[cold]
+    fn keep_long(&mut self) {
+        if let Some(long) = self.long.take() {
+            self.spares.keep_request(long);
+        }
+    }
+}
+
 impl<H: Handler> Execution for Immediate<H> {
     fn room(&mut self, length: usize) -> Option<&mut [u8]> {
         self.length = length;
@@ -57,14 +67,14 @@ impl<H: Handler> Execution for Immediate<H> {
         self.long = Some(request);
     }
 
+    #[inline]
     fn start(&mut self, call: Start<'_>) -> Started<'_> {
-        if call.ticket.in_parts && call.stream.is_none() {
+        if call.ticket.in_parts {
             self.reply = self.spares.reply();
         }
         self.reply.clear();
         make_room(&mut self.reply, self.max_payload);
-        let long = self.long.take();
-        let buffer = long.as_ref().unwrap_or(&self.request);
+        let buffer = self.long.as_ref().unwrap_or(&self.request);
         let request = Request {
             payload: buffer.payload(self.length),
             header: call.header,
@@ -83,8 +93,8 @@ impl<H: Handler> Execution for Immediate<H> {
         if ending != Ending::Completed {
             self.reply.clear();
         }
-        if let Some(long) = long {
-            self.spares.keep_request(long);
+        if self.long.is_some() {
+            self.keep_long();
         }
         Started::Answered(Answer {
             ending,

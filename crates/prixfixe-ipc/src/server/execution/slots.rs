@@ -242,7 +242,7 @@ impl<H: AsyncHandler> Execution for Slots<H> {
         match running {
             Poll::Ready(ran) => Started::Answered(self.end(index, ran, call.ticket.in_parts)),
             Poll::Pending => {
-                self.places[index].ticket = Some(call.ticket);
+                self.places[index].ticket = Some(*call.ticket);
                 Started::Running
             }
         }

@@ -45,6 +45,7 @@ impl<E: Execution> Core<E> {
             LinkState::Serving { wake, .. } => wake.as_mut(),
             LinkState::Greeting { .. } | LinkState::Observing => None,
         };
+        let faults = &self.config.faults;
         let mut turn = Turn::default();
         let mut unshown = Unshown::default();
         // What waited for room comes before calls that would take it.
@@ -52,32 +53,30 @@ impl<E: Execution> Core<E> {
         while turn.taken < CALLS_PER_TURN {
             if channel.has_gathered() && !self.full {
                 let link = link.identity;
-                let faults = &self.config.faults;
                 self.full = !start_gathered(&mut self.execution, channel, link, faults, &mut turn);
                 continue;
             }
-            let waiting = match channel.next(wake.as_deref_mut())? {
-                Some(waiting) => waiting,
+            // Used where it was returned: a call's header is not moved about.
+            let next = channel.next(wake.as_deref_mut());
+            let waiting = match &next {
+                Ok(Some(waiting)) => waiting,
                 // What was read just now may have made a long request whole.
-                None if channel.has_gathered() && !self.full => continue,
-                None => break,
+                Ok(None) if channel.has_gathered() && !self.full => continue,
+                Ok(None) => break,
+                Err(corrupt) => return Err(*corrupt),
             };
             if self.draining_until.is_some() {
                 turn.taken += 1;
                 turn.refused += 1;
-                turn.woken += u32::from(channel.pass_over(&waiting, wake.as_deref_mut()));
+                turn.woken += u32::from(channel.pass_over(waiting, wake.as_deref_mut()));
                 continue;
             }
             if waiting.is_gathered_first() {
-                if !self
-                    .config
-                    .faults
-                    .admits(channel.generation, &waiting.header)
-                {
+                if !faults.admits(channel.generation, &waiting.header) {
                     break;
                 }
                 let spares = self.execution.spares();
-                take_long(channel, index, &waiting, spares, &mut turn);
+                take_long(channel, index, waiting, spares, &mut turn);
                 continue;
             }
             let Some(room) = self.execution.room(waiting.payload.length) else {
@@ -88,24 +87,20 @@ impl<E: Execution> Core<E> {
                 // What its streams wait for may stand behind this request.
                 turn.taken += 1;
                 turn.refused += 1;
-                channel.refuse(index, &waiting, Refusal::Busy);
+                channel.refuse(index, waiting, Refusal::Busy);
                 continue;
             };
-            if !self
-                .config
-                .faults
-                .admits(channel.generation, &waiting.header)
-            {
+            if !faults.admits(channel.generation, &waiting.header) {
                 break;
             }
             turn.taken += 1;
             let sampled_at = self.page.statistics.sample();
-            if let Some(mut ticket) = channel.take(index, &waiting, room) {
+            if let Some(ticket) = &mut channel.take(index, waiting, room) {
                 ticket.sampled_at = sampled_at;
-                let (execution, faults) = (&mut self.execution, &self.config.faults);
+                let execution = &mut self.execution;
                 let client = link.identity;
                 if !start(
-                    execution, channel, client, &waiting, ticket, faults, &mut turn,
+                    execution, channel, client, waiting, ticket, faults, &mut turn,
                 ) {
                     continue;
                 }
@@ -150,24 +145,28 @@ impl Done {
 }
 
 /// Starts a call that was taken. True when the handler has answered it already.
+#[inline]
 fn start<E: Execution>(
     execution: &mut E,
     channel: &mut Channel,
     client: ClientIdentity,
     waiting: &Waiting,
-    mut ticket: Ticket,
+    ticket: &mut Ticket,
     faults: &Source,
     turn: &mut Turn,
 ) -> bool {
-    let stream = match open_stream(execution, channel, waiting, &mut ticket) {
-        Ok(stream) => stream,
-        Err(refusal) => {
-            turn.refused += 1;
-            channel.answer(ticket, Answer::refusal(refusal));
-            return false;
+    let mut stream = None;
+    if waiting.opening != Opening::Unary {
+        match open_stream(execution, channel, waiting, ticket) {
+            Ok(opened) => stream = opened,
+            Err(refusal) => {
+                turn.refused += 1;
+                channel.answer(ticket, Answer::refusal(refusal));
+                return false;
+            }
         }
-    };
-    faults.begin(&mut ticket);
+    }
+    faults.begin(ticket);
     let started = execution.start(Start {
         header: &waiting.header,
         client,
@@ -190,6 +189,7 @@ fn start<E: Execution>(
 }
 
 /// Takes a call whose request follows in parts.
+#[inline(never)]
 fn take_long(
     channel: &mut Channel,
     index: usize,
@@ -205,11 +205,12 @@ fn take_long(
     if let Err(refusal) = channel.open_long(ticket, waiting, spares) {
         turn.taken += 1;
         turn.refused += 1;
-        channel.answer(ticket, Answer::refusal(refusal));
+        channel.answer(&ticket, Answer::refusal(refusal));
     }
 }
 
 /// Starts a call whose request is whole now. False while as many calls run as may.
+#[inline(never)]
 fn start_gathered<E: Execution>(
     execution: &mut E,
     channel: &mut Channel,
@@ -230,13 +231,13 @@ fn start_gathered<E: Execution>(
         header: &gathered.header,
         client,
         limit: channel.long_limit(&gathered.header),
-        ticket,
+        ticket: &ticket,
         stream: None,
     });
     match started {
         Started::Answered(answer) => {
             turn.refused += u32::from(is_refusal(answer.ending));
-            channel.answer(ticket, answer);
+            channel.answer(&ticket, answer);
         }
         Started::Running => {
             turn.started += 1;
@@ -248,6 +249,7 @@ fn start_gathered<E: Execution>(
 
 /// Opens the stream that a call asks for, if it does, and what a long reply needs. Returns the desk of
 /// the stream.
+#[inline(never)]
 fn open_stream<E: Execution>(
     execution: &mut E,
     channel: &mut Channel,
