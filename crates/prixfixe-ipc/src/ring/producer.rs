@@ -142,9 +142,10 @@ impl Producer {
         let size = record_size(content);
         self.make_room(size, kept)?;
         let position = self.tail;
+        let offset = self.offset(position);
         let frame = Frame { length, kind, tags };
         self.records
-            .write_record(self.offset(position), frame.to_word(), header, payload);
+            .write_record(offset, frame.to_word(), header, payload);
         self.tail = position + size;
         self.reach = self.reach.max(offset + WORD + content);
         Ok(position)
