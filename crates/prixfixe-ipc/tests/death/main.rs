@@ -12,6 +12,7 @@ mod journal;
 mod leaks;
 mod load;
 mod long_messages;
+mod pool;
 mod process;
 mod roles;
 mod rounds;
