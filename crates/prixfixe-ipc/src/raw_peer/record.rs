@@ -48,6 +48,17 @@ impl RawRecord {
         record
     }
 
+    /// An honest request of `total` octets, which follow as the parts of one item; with 0 it is `payload`.
+    /// For the parts of its reply the server has `credit`.
+    pub fn long(call: u64, payload: &[u8], total: u32, reply_limit: u32, credit: u32) -> Self {
+        let mut record = Self::request(call, payload, reply_limit);
+        record.tags = [2, 0, 1];
+        let word = u64::from(total) | u64::from(credit) << 32;
+        record.words.insert(REQUEST_HEADER_WORDS, word);
+        record.length += 8;
+        record
+    }
+
     /// An item of the stream that `call` has opened in slot 0, or a part of one, with these flags.
     pub fn item(call: u64, payload: &[u8], flags: u8) -> Self {
         Self::of_stream(Kind::ITEM, [flags, 0, 0], call, 0, payload)

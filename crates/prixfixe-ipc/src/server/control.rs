@@ -46,14 +46,18 @@ impl<E: Execution> Core<E> {
             match Token::from_number(event.token) {
                 Some(Token::Listener) => accepts = true,
                 Some(Token::Link(index)) => links.push((index, event.hung_up)),
-                Some(Token::Doorbell(index)) if event.readable && !event.writable => {
-                    // Nobody's rings fill it: somebody wants those of others to fail or to wait.
-                    if let Some(domain) = self.domains.get(index) {
+                Some(Token::Doorbell(index)) => {
+                    // A ring is answered by looking at the channels, which the loop does next.
+                    self.rung.push(index);
+                    if event.readable
+                        && !event.writable
+                        && let Some(domain) = self.domains.get(index)
+                    {
+                        // Nobody's rings fill it: somebody wants those of others to fail or to wait.
                         domain.doorbell.empty();
                     }
                 }
-                // A ring is answered by looking at the channels, which the loop does next.
-                Some(Token::Doorbell(_) | Token::Stop) | None => {}
+                Some(Token::Stop) | None => {}
             }
         }
         for (index, hung_up) in links.drain(..) {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
 use slab::Slab;
 
@@ -17,6 +18,8 @@ pub(super) struct Domains {
     table: Slab<Domain>,
     /// Octets of a domain's hints.
     hints_len: usize,
+    /// How many are not heard at present.
+    unheard: usize,
 }
 
 /// One of them.
@@ -29,8 +32,23 @@ pub(super) struct Domain {
     pub(super) hints_memory: OwnedFd,
     /// The channel behind each hint.
     places: Slab<usize>,
+    /// Rings that led to nothing, less those that did not.
+    vain_rings: u32,
+    /// While its rings are not heard.
+    unheard_until: Option<Instant>,
 }
 
+/// Rings in vain after which a domain is not heard for a while. Honest ones follow a request that is there,
+/// and are in vain only when the server has seen that just before.
+const MOST_VAIN_RINGS: u32 = 64;
+/// How many it has the next time.
+const VAIN_RINGS_ON_PAROLE: u32 = 2;
+/// For how long a domain is not heard: what its own members may lose by each other's storm, and little beside
+/// the time after which they ring again over their sockets.
+const UNHEARD_FOR: Duration = Duration::from_millis(5);
+
+/// Until the next attempt to listen again, if one failed.
+const SOON: Duration = Duration::from_micros(100);
 /// Memory is mapped in pages.
 const PAGE: usize = 4096;
 
@@ -40,6 +58,7 @@ impl Domains {
             kind,
             table: Slab::new(),
             hints_len: Hints::octets(max_channels).next_multiple_of(PAGE),
+            unheard: 0,
         }
     }
 
@@ -78,6 +97,7 @@ impl Domains {
         domain.clients -= 1;
         if domain.clients == 0 {
             let domain = self.table.remove(index);
+            self.unheard -= usize::from(domain.unheard_until.is_some());
             // It leaves the poller with its last descriptor in any case.
             let _ = poller.remove(&domain.doorbell);
         }
@@ -92,6 +112,59 @@ impl Domains {
         if let Some(domain) = self.table.get_mut(index) {
             domain.places.try_remove(hint);
         }
+    }
+
+    /// The doorbell of a domain was rung, in vain or not. Who storms it would keep the server awake at
+    /// the cost of all others, so nobody listens for a while.
+    pub(super) fn note_ring(&mut self, index: usize, in_vain: bool, poller: &Poller) {
+        let Some(domain) = self.table.get_mut(index) else {
+            return;
+        };
+        if !in_vain {
+            domain.vain_rings = domain.vain_rings.saturating_sub(1);
+            return;
+        }
+        domain.vain_rings += 1;
+        if domain.vain_rings < MOST_VAIN_RINGS || domain.unheard_until.is_some() {
+            return;
+        }
+        domain.vain_rings = MOST_VAIN_RINGS - VAIN_RINGS_ON_PAROLE;
+        let token = Token::Doorbell(index).to_number();
+        if poller
+            .change(&domain.doorbell, token, Trigger::Never)
+            .is_ok()
+        {
+            domain.unheard_until = Some(Instant::now() + UNHEARD_FOR);
+            self.unheard += 1;
+        }
+    }
+
+    /// Listens again to those who were not heard for long enough. Returns when the next is due.
+    pub(super) fn hear_again(&mut self, poller: &Poller) -> Option<Duration> {
+        if self.unheard == 0 {
+            return None;
+        }
+        let now = Instant::now();
+        let mut next = None;
+        for (index, domain) in &mut self.table {
+            let Some(until) = domain.unheard_until else {
+                continue;
+            };
+            let left = until.saturating_duration_since(now);
+            let token = Token::Doorbell(index).to_number();
+            let heard = left.is_zero()
+                && poller
+                    .change(&domain.doorbell, token, Trigger::Doorbell)
+                    .is_ok();
+            if heard {
+                domain.unheard_until = None;
+                self.unheard -= 1;
+            } else {
+                let left = left.max(SOON);
+                next = Some(next.map_or(left, |next: Duration| next.min(left)));
+            }
+        }
+        next
     }
 
     /// Takes all hints and names the channels behind them.
@@ -140,6 +213,8 @@ impl Domains {
             hints: Hints::new(Region::new(hints)),
             hints_memory,
             places: Slab::new(),
+            vain_rings: 0,
+            unheard_until: None,
         });
         Ok(index)
     }

@@ -61,6 +61,8 @@ pub(super) struct Core<E> {
     /// Links that the poller has reported, and whether they hung up. With room for as many as it reports
     /// at once: a client that rings again over its socket is part of a call, which allocates nothing.
     pub(super) attending: Vec<(usize, bool)>,
+    /// Domains whose doorbells the poller has reported since the last round; with room as above.
+    pub(super) rung: Vec<usize>,
     /// Channels that used up their turn in the last round.
     unfinished: Vec<usize>,
     /// Links to be dropped after this round.
@@ -107,6 +109,7 @@ impl<E: Execution> Core<E> {
             ready: Vec::new(),
             unfinished: Vec::new(),
             attending: Vec::with_capacity(Events::MAX),
+            rung: Vec::with_capacity(Events::MAX),
             doomed: Vec::new(),
             full: false,
             rounds: 0,
@@ -165,6 +168,9 @@ impl<E: Execution> Core<E> {
             }
         }
         self.ready = ready;
+        for domain in self.rung.drain(..) {
+            self.domains.note_ring(domain, served == 0, &self.poller);
+        }
         self.count(served);
         served
     }
@@ -298,6 +304,8 @@ impl<E: Execution> Core<E> {
 
     /// Waits for connections or a ring, for `timeout` at most, and then says that it is awake.
     fn attend_connections(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let unheard = self.domains.hear_again(&self.poller);
+        let timeout = timeout.into_iter().chain(unheard).min();
         let waited = self.poller.wait(&mut self.events, timeout);
         self.page.sleeper.withdraw();
         waited?;

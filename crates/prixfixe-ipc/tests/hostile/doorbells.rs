@@ -3,12 +3,14 @@
 
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
+use prixfixe_ipc::Statistics;
 use prixfixe_ipc::raw_peer::{self, RawChannel, RawPeer};
 use rustix::fs::{Mode, OFlags};
 
 use super::server_process::PER_CLIENT;
-use super::stage::{PATIENCE, Stage, small};
+use super::stage::{PATIENCE, Stage, honest_call, small};
 
 pub(crate) const OWN_DOMAIN: &[(&str, &str)] = &[(PER_CLIENT, "1")];
 /// How often the bystanders have to show that they are served while it goes on.
@@ -50,6 +52,31 @@ fn reading_the_doorbell_steals_no_ring() {
     during(&mut stage, || {
         peer.doorbell.drain();
     });
+    stage.finish();
+}
+
+#[test]
+fn a_storm_of_rings_wakes_the_server_now_and_then_only() {
+    /// How long it hears nothing of who storms, and how often it may sleep in between.
+    const UNHEARD: Duration = Duration::from_millis(5);
+    const SLEEPS: u64 = 4;
+    /// What it puts up with before.
+    const PATIENT_SLEEPS: u64 = 200;
+    let stage = Stage::without_bystanders("awake", OWN_DOMAIN);
+    let peer = stage.peer();
+    let statistics = Statistics::observe(&stage.address).unwrap();
+    let sleeps = || statistics.snapshot().unwrap().server.sleeps;
+    let (before, start) = (sleeps(), Instant::now());
+    while start.elapsed() < Duration::from_secs(1) {
+        peer.doorbell.ring();
+    }
+    let sleeps = sleeps() - before;
+    let windows = start.elapsed().as_millis() / UNHEARD.as_millis() + 1;
+    let most = PATIENT_SLEEPS + SLEEPS * windows as u64;
+    assert!(sleeps <= most, "it slept {sleeps} times, {most} would do");
+    // Who has stormed is heard again.
+    let channel = peer.open(small()).unwrap();
+    honest_call(&peer, &channel, 1, 0);
     stage.finish();
 }
 
@@ -126,7 +153,7 @@ fn a_full_doorbell_that_makes_others_wait_does_so_only_until_the_server_looks() 
                 // From here on a ring waits for room.
                 flags(OFlags::empty());
                 // Time for somebody to ring, which is what this is about.
-                std::thread::sleep(std::time::Duration::from_millis(u64::from(filled)));
+                std::thread::sleep(Duration::from_millis(u64::from(filled)));
             }
         });
         for _ in 0..PROOFS {

@@ -31,3 +31,4 @@ mod silence;
 mod squatting;
 mod stage;
 mod streams;
+mod writer;

@@ -1,111 +1,23 @@
 //! Lies and storms around streams: more than there is credit for, items of calls that are over or were
 //! never made, credits and stops without end, streams that are opened and left alone.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use prixfixe_ipc::ChannelSizes;
 use prixfixe_ipc::raw_peer::{RawChannel, RawPeer, RawRecord};
 
 use super::server_process::{ASYNCHRONOUS, FLOOD, TAKE};
 use super::silence::busy_share;
-use super::stage::{Chance, PATIENCE, Stage, await_that};
+use super::stage::{Chance, PATIENCE, Stage, await_that, small};
+use super::writer::{REPLY, Writer};
 
 const ENDS_ITEM: u8 = 1;
 const ENDS_STREAM: u8 = 2;
-/// Kinds of records in the reply ring.
-const REPLY: u64 = 2;
-const CREDIT: u64 = 4;
 const MANY: u64 = u64::MAX / 2;
 
 fn stage(name: &'static str) -> Stage {
     Stage::with(name, &[(ASYNCHRONOUS, "1")])
-}
-
-/// Writes records that keep the rules of the ring, and reads the server's.
-struct Writer<'p> {
-    peer: &'p RawPeer,
-    channel: &'p RawChannel,
-    tail: u64,
-    calls: u64,
-    /// Up to where the reply ring was read.
-    head: u64,
-}
-
-impl<'p> Writer<'p> {
-    fn new(peer: &'p RawPeer, channel: &'p RawChannel) -> Self {
-        Self {
-            peer,
-            channel,
-            tail: 0,
-            calls: 0,
-            head: 0,
-        }
-    }
-
-    /// Publishes `record` once there is room for it, in the next lap if it does not fit in this one. False
-    /// when the server has hung up.
-    fn write(&mut self, record: &RawRecord) -> bool {
-        let capacity = self.channel.requests.len() as u64;
-        let size = (u64::from(record.length) + 8).next_multiple_of(8);
-        let left = capacity - self.tail % capacity;
-        let skip = if left < size { left } else { 0 };
-        let room = || capacity - (self.tail - self.channel.request_head.read(0));
-        // Everything is read then, and the next lap can begin.
-        let enough = if skip > 0 { capacity } else { size };
-        await_that(|| room() >= enough || self.peer.socket.is_gone());
-        self.tail += skip;
-        if skip > 0 {
-            self.channel.request_line.write(8, self.tail);
-        }
-        self.tail = self.channel.put(self.tail, record);
-        self.channel.publish(self.tail);
-        self.peer.doorbell.ring();
-        !self.peer.socket.is_gone()
-    }
-
-    /// Writes `record`, to be published with the next. In the first lap only.
-    fn put(&mut self, record: &RawRecord) {
-        self.tail = self.channel.put(self.tail, record);
-    }
-
-    /// Opens a stream of this type, and returns its call.
-    fn open(&mut self, message_type: u32, credit: u64) -> u64 {
-        self.calls += 1;
-        let mut record = RawRecord::stream(self.calls, b"", credit);
-        record.words[5] |= u64::from(message_type);
-        self.write(&record);
-        self.calls
-    }
-
-    /// The next record of the server's: its kind and its first four words.
-    fn next(&mut self) -> (u64, [u64; 4]) {
-        await_that(|| self.channel.reply_line.read(0) > self.head);
-        let capacity = self.channel.replies.len() as u64;
-        loop {
-            let start = self.channel.reply_line.read(8);
-            self.head = self.head.max(start);
-            let word = |at: u64| self.channel.replies.read((at % capacity) as usize);
-            let frame = word(self.head);
-            let at = self.head + 8;
-            self.head += ((frame & 0xffff_ffff) + 8).next_multiple_of(8);
-            let kind = frame >> 32 & 0xff;
-            if kind != 0 {
-                let words = std::array::from_fn(|index| word(at + index as u64 * 8));
-                self.channel.reply_head.write(0, self.head);
-                self.peer.doorbell.ring();
-                return (kind, words);
-            }
-        }
-    }
-
-    /// Waits for the first credit of `call`, and returns it.
-    fn credit(&mut self, call: u64) -> u64 {
-        loop {
-            if let (CREDIT, [of, _, _, limit]) = self.next()
-                && of == call
-            {
-                return limit;
-            }
-        }
-    }
 }
 
 /// What the liar writes while stream 1 is open, and what he is dropped for.
@@ -212,9 +124,7 @@ fn each_lie_about_a_stream_is_named_and_costs_the_liar_alone() {
 
 /// A request of `total` octets that follow in parts.
 fn long_request(call: u64, total: u32) -> RawRecord {
-    let mut record = RawRecord::stream(call, b"", u64::from(total));
-    record.tags[0] = 2;
-    record
+    RawRecord::long(call, b"", total, 0, 0)
 }
 
 #[test]
@@ -333,6 +243,31 @@ fn what_only_looks_like_a_lie_about_a_stream_is_passed_over() {
     let again = writer.open(TAKE, 0);
     writer.credit(again);
     stage.finish();
+}
+
+/// Writes credits that say nothing new, until that is `over`.
+pub(crate) fn storm_of_credits(peer: &RawPeer, over: &AtomicBool) {
+    let channel = peer.open(small()).unwrap();
+    let mut writer = Writer::new(peer, &channel);
+    let call = writer.open(TAKE, 0);
+    while !over.load(Ordering::Relaxed) {
+        assert!(writer.write(&RawRecord::credit(call, 1)));
+        if channel.reply_line.read(0) - writer.head > 2048 {
+            writer.next();
+        }
+    }
+}
+
+/// Has the server send streams that are never read, until that is `over`.
+pub(crate) fn stalled(peer: &RawPeer, over: &AtomicBool) {
+    let channel = peer.open(many_streams()).unwrap();
+    let mut writer = Writer::new(peer, &channel);
+    for _ in 0..PER_CLIENT {
+        writer.open(FLOOD, MANY);
+    }
+    while !over.load(Ordering::Relaxed) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 #[test]

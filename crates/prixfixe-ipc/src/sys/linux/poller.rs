@@ -23,6 +23,8 @@ pub(crate) enum Trigger {
     Doorbell,
     /// As long as there is something to read or the peer has hung up.
     Level,
+    /// Not at all, for the time being.
+    Never,
 }
 
 /// A descriptor that is ready.
@@ -46,17 +48,14 @@ impl Poller {
 
     /// Reports `fd` under `token` from now on, also for what came in before.
     pub(crate) fn add(&self, fd: impl AsFd, token: u64, trigger: Trigger) -> io::Result<()> {
-        let flags = match trigger {
-            Trigger::Edge => EventFlags::IN | EventFlags::ET,
-            Trigger::Doorbell => EventFlags::IN | EventFlags::OUT | EventFlags::ET,
-            Trigger::Level => EventFlags::IN | EventFlags::RDHUP,
-        };
-        Ok(epoll::add(
-            &self.epoll,
-            fd,
-            EventData::new_u64(token),
-            flags,
-        )?)
+        let data = EventData::new_u64(token);
+        Ok(epoll::add(&self.epoll, fd, data, trigger.flags())?)
+    }
+
+    /// Reports `fd`, which was added under `token`, in another way from now on; also what came in before.
+    pub(crate) fn change(&self, fd: impl AsFd, token: u64, trigger: Trigger) -> io::Result<()> {
+        let data = EventData::new_u64(token);
+        Ok(epoll::modify(&self.epoll, fd, data, trigger.flags())?)
     }
 
     /// Reports `fd` no more. Must come before the descriptor is closed if another process may hold
@@ -79,6 +78,17 @@ impl Poller {
             Err(errno) => return Err(errno.into()),
         }
         Ok(())
+    }
+}
+
+impl Trigger {
+    const fn flags(self) -> EventFlags {
+        match self {
+            Self::Edge => EventFlags::IN.union(EventFlags::ET),
+            Self::Doorbell => EventFlags::IN.union(EventFlags::OUT).union(EventFlags::ET),
+            Self::Level => EventFlags::IN.union(EventFlags::RDHUP),
+            Self::Never => EventFlags::ET,
+        }
     }
 }
 
@@ -192,6 +202,18 @@ mod tests {
         doorbell.empty();
         assert_eq!(state(), Some((false, true)));
         doorbell.empty();
+    }
+
+    #[test]
+    fn what_is_not_to_be_told_is_told_later() {
+        let poller = Poller::new().unwrap();
+        let doorbell = Doorbell::create().unwrap();
+        poller.add(&doorbell, 7, Trigger::Edge).unwrap();
+        poller.change(&doorbell, 7, Trigger::Never).unwrap();
+        doorbell.ring();
+        assert_eq!(now(&poller), []);
+        poller.change(&doorbell, 7, Trigger::Edge).unwrap();
+        assert_eq!(now(&poller), [readable(7)]);
     }
 
     #[test]
