@@ -18,6 +18,16 @@ use prixfixe_ipc::{
 const MAX_STEPS: usize = 64;
 /// So many channels that the server goes by hints.
 const CROWD: usize = 65;
+/// A long message in octets, several times what a record holds, and less than its parts fill of a ring.
+const LONG: u32 = 3000;
+/// Parts of one long request.
+const MAX_PARTS: usize = 12;
+/// The longest message of the server, in octets: inputs get there.
+const MAX_MESSAGE: u16 = 20_000;
+/// What the server keeps of a client, in octets: a few such messages, or streams.
+const MAX_HELD: usize = 128 << 10;
+/// Of each stream, in octets: half a ring.
+const WINDOW: usize = 2048;
 /// Far longer than anything takes that happens at all.
 const PATIENCE: Duration = Duration::from_secs(8);
 
@@ -136,21 +146,32 @@ impl Attack {
             13 => self.send(&input.octets()),
             14 => {
                 let sizes = sizes();
-                let message = match input.octet() % 4 {
+                let message = match input.octet() % 5 {
                     0 => raw_peer::ring(),
                     1 => raw_peer::close(input.octet().into()),
                     2 => raw_peer::open(sizes),
+                    4 => raw_peer::ping(input.number(0)),
                     _ => raw_peer::hello(input.octet().into(), RawRole::Blocking),
                 };
                 self.send(&message);
             }
-            _ => match input.octet() % 8 {
+            _ => match input.octet() % 12 {
                 0 => {
                     let descriptor = self.peer.doorbell.as_fd();
                     let _ = self.peer.socket.send(&raw_peer::ring(), &[descriptor]);
                 }
                 1 => stage.call_well(),
                 2..=5 => self.of_a_stream(input),
+                8 | 9 => self.long(input),
+                10 => {
+                    // Pongs that nobody reads end the connection sooner or later.
+                    let _ = self.peer.socket.receive(Duration::ZERO);
+                }
+                // As one who reads what he gets.
+                11 => {
+                    let tail = self.channel.reply_line.read(0);
+                    self.channel.reply_head.write(0, tail);
+                }
                 _ => std::thread::yield_now(),
             },
         }
@@ -189,6 +210,7 @@ impl Attack {
             6 => RawRecord::credit(call, input.number(1 << 20)),
             _ => RawRecord::stop(call, input.octet().into()),
         };
+        self.note_reply_head(&mut record, kind % 8 > 2);
         if kind & 0x70 == 0 {
             let index = usize::from(input.octet()) % record.words.len();
             record.words[index] = input.number(record.words[index]);
@@ -196,6 +218,55 @@ impl Attack {
         self.tail = self.channel.put(self.tail, &record);
         self.channel.publish(self.tail);
         self.peer.doorbell.ring();
+    }
+
+    /// Publishes a request that follows in parts, or whose reply does, with as many parts as the input says
+    /// and perhaps a lie among them, and rings.
+    fn long(&mut self, input: &mut Input<'_>) {
+        let choice = input.octet();
+        let total = match choice & 3 {
+            0 => 0,
+            1 | 2 => u32::from(input.small()) % LONG,
+            _ => input.number(u64::from(MAX_MESSAGE)) as u32,
+        };
+        let (limit, credit) = match choice & 12 {
+            0 => (0, 0),
+            4 => (512, u32::MAX),
+            8 => (LONG, LONG),
+            _ => (input.number(u64::from(LONG)) as u32, input.number(0) as u32),
+        };
+        self.calls += 1;
+        let payload = vec![7; if total == 0 { 500 } else { 0 }];
+        let mut record = RawRecord::long(self.calls, &payload, total, limit, credit);
+        self.note_reply_head(&mut record, false);
+        self.tail = self.channel.put(self.tail, &record);
+        let mut left = total.min(LONG);
+        // Each part has an octet at least, and there are few.
+        for _ in 0..MAX_PARTS {
+            if left == 0 {
+                break;
+            }
+            let length = u32::from(input.octet()) * 2 + 1;
+            let flags = u8::from(length >= left);
+            let part = vec![7; length.min(left) as usize];
+            left -= part.len() as u32;
+            let mut record = RawRecord::item(self.calls, &part, flags);
+            self.note_reply_head(&mut record, true);
+            if choice & 0xf0 == 0 {
+                let index = usize::from(input.octet()) % record.words.len();
+                record.words[index] = input.number(record.words[index]);
+                record.tags[0] = input.octet() % 8;
+            }
+            self.tail = self.channel.put(self.tail, &record);
+        }
+        self.channel.publish(self.tail);
+        self.peer.doorbell.ring();
+    }
+
+    /// Says in `record` that all replies were read.
+    fn note_reply_head(&self, record: &mut RawRecord, of_a_stream: bool) {
+        let word = if of_a_stream { 1 } else { 6 };
+        record.words[word] = self.channel.reply_line.read(0);
     }
 
     fn send(&self, octets: &[u8]) {
@@ -238,6 +309,9 @@ impl Stage {
         let links = Arc::<Links>::default();
         let counted = Arc::clone(&links);
         let mut config = ServerConfig::default().on_event(move |event| counted.note(event));
+        config.max_message = MAX_MESSAGE.into();
+        config.max_held_per_client = MAX_HELD;
+        config.stream_window = WINDOW;
         config.trust_domains = match crowded {
             true => TrustDomains::PerUser,
             false => TrustDomains::PerClient,
