@@ -144,7 +144,8 @@ impl AsyncClient {
         let client = &self.inner;
         async move {
             let limit = reply.len();
-            if call.payload().len() > client.max_payload || limit > client.max_payload {
+            let is_long = call.payload().len() > client.max_payload || limit > client.max_payload;
+            if is_long || call.lendable().is_some() {
                 return long_call(client, call, reply).await;
             }
             client.run(call, limit, Some(reply)).await.0.outcome

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::message_memory::LEAST_LENT;
+use crate::sealed_message::SealedMessage;
+
 /// A request and how it is to be treated.
 ///
 /// ```
@@ -14,6 +17,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
     payload: &'a [u8],
+    sealed: Option<&'a SealedMessage>,
     message_type: u32,
     timeout: Duration,
     caller_id: u128,
@@ -29,11 +33,24 @@ impl<'a> Call<'a> {
     pub const fn new(payload: &'a [u8]) -> Self {
         Self {
             payload,
+            sealed: None,
             message_type: 0,
             timeout: DEFAULT_TIMEOUT,
             caller_id: 0,
             idempotent: false,
             priority: 0,
+        }
+    }
+
+    /// As [`Call::new`], with the bytes of a message whose memory the server is given. The handler sees no
+    /// difference.
+    ///
+    /// From 256 KiB on it is not copied; a shorter one goes as any other bytes do, and so does every one
+    /// in a [`Pipeline`](crate::Pipeline), or while the server has too much to read on its socket.
+    pub fn sealed(message: &'a SealedMessage) -> Self {
+        Self {
+            sealed: Some(message),
+            ..Self::new(message.as_bytes())
         }
     }
 
@@ -76,12 +93,22 @@ impl<'a> Call<'a> {
 
     /// The same call with these bytes.
     pub(crate) const fn with_payload(self, payload: &[u8]) -> Call<'_> {
-        Call { payload, ..self }
+        Call {
+            payload,
+            sealed: None,
+            ..self
+        }
     }
 
     /// The bytes of the request.
     pub const fn payload(&self) -> &'a [u8] {
         self.payload
+    }
+
+    /// The memory that the server can be given, where that is worth its while.
+    pub(crate) fn lendable(&self) -> Option<&'a SealedMessage> {
+        self.sealed
+            .filter(|message| message.as_bytes().len() >= LEAST_LENT)
     }
 
     pub(crate) const fn timeout_value(&self) -> Duration {
@@ -102,6 +129,12 @@ impl<'a> Call<'a> {
 
     pub(crate) const fn is_idempotent(&self) -> bool {
         self.idempotent
+    }
+}
+
+impl<'a> From<&'a SealedMessage> for Call<'a> {
+    fn from(message: &'a SealedMessage) -> Self {
+        Self::sealed(message)
     }
 }
 

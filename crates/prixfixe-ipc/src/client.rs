@@ -233,7 +233,8 @@ impl Client {
             return Outcome::failed(Cause::Unreachable, Executed::No);
         };
         let max_payload = connection.channel().sizes().max_payload() as usize;
-        if call.payload().len() > max_payload || reply.len() > max_payload {
+        let is_long = call.payload().len() > max_payload || reply.len() > max_payload;
+        if is_long || call.lendable().is_some() {
             return long::call(connection, call, reply, deadline, &mut self.statistics);
         }
         let sent = loop {

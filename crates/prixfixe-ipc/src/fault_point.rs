@@ -51,6 +51,8 @@ points! {
     ClientRequestWritten = "client.request-written",
     /// The tail was published; nobody has looked whether the server sleeps.
     ClientRequestPublished = "client.request-published",
+    /// The memory of a request was given to the server; nothing of the request is in the ring.
+    ClientLent = "client.lent",
     /// The server slept and was rung for.
     ClientRung = "client.rung",
     /// A part of a long request, or of an item, is in the ring; the tail was not published.

@@ -26,6 +26,16 @@ pub(crate) enum ClientMessage {
         /// The client's own count.
         number: u64,
     },
+    /// The request of a call that is about to be published, in memory of its own. Descriptor: that memory.
+    Lend(Loan),
+}
+
+/// Whose message is in memory that is passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Loan {
+    pub(crate) channel: u32,
+    pub(crate) call: u64,
+    pub(crate) octets: u32,
 }
 
 /// What kind of client a process is.
@@ -126,6 +136,7 @@ impl ClientMessage {
             Self::Close { channel } => [kind::CLOSE, u64::from(channel), 0, 0, 0, 0, 0, 0],
             Self::Ring => [kind::RING, 0, 0, 0, 0, 0, 0, 0],
             Self::Ping { number } => [kind::PING, number, 0, 0, 0, 0, 0, 0],
+            Self::Lend(loan) => loan.to_words(kind::LEND),
         })
     }
 
@@ -144,6 +155,9 @@ impl ClientMessage {
             }),
             [kind::RING, 0, 0, 0, 0, 0, 0, 0] => Ok(Self::Ring),
             [kind::PING, number, 0, 0, 0, 0, 0, 0] => Ok(Self::Ping { number }),
+            [kind::LEND, channel, call, octets, 0, 0, 0, 0] => {
+                Loan::from_words([channel, call, octets]).map(Self::Lend)
+            }
             _ => Err(NotAMessage),
         }
     }
@@ -244,11 +258,27 @@ mod kind {
     pub(super) const CLOSE: u64 = 3;
     pub(super) const RING: u64 = 4;
     pub(super) const PING: u64 = 5;
+    pub(super) const LEND: u64 = 6;
     pub(super) const WELCOME: u64 = 0x101;
     pub(super) const OPENED: u64 = 0x102;
     pub(super) const REFUSED: u64 = 0x103;
     pub(super) const DRAINING: u64 = 0x104;
     pub(super) const PONG: u64 = 0x105;
+}
+
+impl Loan {
+    fn to_words(self, kind: u64) -> Words {
+        let (channel, octets) = (u64::from(self.channel), u64::from(self.octets));
+        [kind, channel, self.call, octets, 0, 0, 0, 0]
+    }
+
+    fn from_words([channel, call, octets]: [u64; 3]) -> Result<Self, NotAMessage> {
+        Ok(Self {
+            channel: small(channel)?,
+            call,
+            octets: small(octets)?,
+        })
+    }
 }
 
 impl Role {
@@ -365,6 +395,11 @@ mod tests {
                 ClientMessage::Close { channel: 3 },
                 ClientMessage::Ring,
                 ClientMessage::Ping { number: u64::MAX },
+                ClientMessage::Lend(Loan {
+                    channel: 3,
+                    call: 1 << 40,
+                    octets: u32::MAX,
+                }),
             ];
             for message in from_client {
                 assert_eq!(ClientMessage::decode(&message.encode()), Ok(message));

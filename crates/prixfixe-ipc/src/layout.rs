@@ -6,7 +6,7 @@ use crate::stream::MAX_STREAM_WINDOW;
 
 /// The version of everything on this page and of the control messages. A process that speaks another
 /// one is refused, with both numbers.
-pub const LAYOUT_VERSION: u32 = 2;
+pub const LAYOUT_VERSION: u32 = 3;
 
 /// The first page of a channel's segment, before the rings.
 pub(crate) const CHANNEL_HEADER: usize = 4096;

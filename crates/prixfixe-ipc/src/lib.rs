@@ -78,6 +78,8 @@ mod item_queue;
 #[cfg(not(loom))]
 mod layout;
 mod memory;
+#[cfg(not(loom))]
+mod message_memory;
 #[cfg(all(test, loom))]
 mod models;
 #[cfg(not(loom))]
@@ -90,6 +92,8 @@ pub mod raw_peer;
 #[cfg(not(loom))]
 mod record;
 mod ring;
+#[cfg(not(loom))]
+mod sealed_message;
 #[cfg(not(loom))]
 mod server;
 #[cfg(not(loom))]
@@ -128,6 +132,7 @@ pub use {
     outcome::{CallError, Cause, Executed, Failure, Outcome, Refusal},
     pool::{Pool, PoolSettings, PoolStatistics, PooledClient},
     ring::Corrupt,
+    sealed_message::{MessageDraft, SealedMessage},
     server::{
         AsyncHandler, BindError, ClientIdentity, DropReason, Handler, OwnedReply, OwnedRequest,
         Reply, Request, RunningServer, Server, ServerConfig, ServerEvent, Stopper, TrustDomains,

@@ -8,16 +8,23 @@
 //!    checked, or set, by us.
 //! 3. A word has one writer. The writer has an [`OwnWord`] and never reads it back; everyone else has
 //!    a [`PeerWord`] and treats what it reads as untrusted input, read once.
+//!
+//! Memory that nobody else can write is no such memory, and stands apart in [`sealed`]: a message that is
+//! being made, and one that the kernel lets nobody change any more.
 
 #[cfg(not(loom))]
 mod copy;
 #[cfg(loom)]
 mod modelled;
 #[cfg(not(loom))]
+mod sealed;
+#[cfg(not(loom))]
 mod shared;
 
 #[cfg(loom)]
 pub(crate) use modelled::{Region, SharedWord};
+#[cfg(not(loom))]
+pub(crate) use sealed::{DraftBytes, SealedBytes};
 #[cfg(not(loom))]
 pub(crate) use shared::{Region, SharedWord};
 

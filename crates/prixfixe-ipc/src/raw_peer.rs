@@ -16,7 +16,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use crate::address::Address;
-use crate::handshake::{ClientMessage, MESSAGE_SIZE, Role, ServerMessage};
+use crate::handshake::{ClientMessage, Loan, MESSAGE_SIZE, Role, ServerMessage};
 use crate::layout::{ChannelMemory, ChannelSizes, LAYOUT_VERSION, LinkPage, ServerPage};
 use crate::memory::Region;
 use crate::sys::{Mapping, Sharing};
@@ -247,6 +247,16 @@ pub fn close(channel: u32) -> [u8; MESSAGE_SIZE] {
 /// The message that rings.
 pub fn ring() -> [u8; MESSAGE_SIZE] {
     ClientMessage::Ring.encode()
+}
+
+/// The message that lends memory for `call` of `channel`.
+pub fn lend(channel: u32, call: u64, octets: u32) -> [u8; MESSAGE_SIZE] {
+    ClientMessage::Lend(Loan {
+        channel,
+        call,
+        octets,
+    })
+    .encode()
 }
 
 /// The message that pings.

@@ -44,20 +44,22 @@ pub(crate) enum Opening {
     Stream { credit: u64 },
     /// The request has `total` octets, which follow as the parts of one item; with 0 it stands in the
     /// record. The reply may come as an item, too, for which the server has `credit` octets to begin
-    /// with.
-    Long { total: u32, credit: u32 },
+    /// with. A request that is `lent` has `total` octets and lies in memory that came by the socket.
+    Long { total: u32, credit: u32, lent: bool },
 }
 
 /// Flags of a request's frame. Others must not be ignored, so they are refused.
 const OPENS_STREAM: u8 = 1;
 const IS_LONG: u8 = 2;
+const IS_LENT: u8 = IS_LONG | 4;
 
 impl Opening {
     const fn flags(self) -> u8 {
         match self {
             Self::Unary => 0,
             Self::Stream { .. } => OPENS_STREAM,
-            Self::Long { .. } => IS_LONG,
+            Self::Long { lent: false, .. } => IS_LONG,
+            Self::Long { lent: true, .. } => IS_LENT,
         }
     }
 
@@ -65,7 +67,7 @@ impl Opening {
         match self {
             Self::Unary => 0,
             Self::Stream { credit } => credit,
-            Self::Long { total, credit } => total as u64 | (credit as u64) << 32,
+            Self::Long { total, credit, .. } => total as u64 | (credit as u64) << 32,
         }
     }
 
@@ -97,9 +99,10 @@ impl Opening {
         let word = ring.content_word(record, REQUEST_HEADER_WORDS);
         match flags {
             OPENS_STREAM => Ok(Self::Stream { credit: word }),
-            IS_LONG => Ok(Self::Long {
+            IS_LONG | IS_LENT => Ok(Self::Long {
                 total: low(word),
                 credit: high(word),
+                lent: flags == IS_LENT,
             }),
             _ => Err(Corrupt::Header),
         }

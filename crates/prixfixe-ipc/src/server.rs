@@ -11,6 +11,7 @@ mod events;
 mod execution;
 mod faults;
 mod handler;
+mod lent;
 mod links;
 mod long_message;
 mod page;

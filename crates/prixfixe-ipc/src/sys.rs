@@ -6,6 +6,7 @@
 //! | type | what it promises |
 //! | --- | --- |
 //! | `Mapping` | shared memory of a fixed size that nobody can shrink; page aligned, zeroed when made, lost in a forked child |
+//! | `DraftFile`, `SealedFile`, `SealedMapping` | a file in memory that its maker fills and nobody can change after that, passed by descriptor; what is mapped of it can be read without a fault |
 //! | `wait_on`, `wake` | sleep while a 32-bit word in shared memory has a value; wake who sleeps there, in whichever process, and tell whether somebody did; spurious returns are allowed |
 //! | `Doorbell` | wakes a poller; rings made while nobody looks are not lost; ringing never blocks |
 //! | `WakeSender`, `WakeReceiver` | the same from the server to one asynchronous client; whatever the client does to its end, sending never blocks |
@@ -19,10 +20,10 @@ mod linux;
 
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{
-    AcceptFailure, BadDescriptor, BadSegment, Doorbell, Events, ForkGuard, Listener, Mapping,
-    Poller, ReceiveFailure, Received, SendFailure, Sharing, Socket, Trigger, WaitResult,
-    WakeReceiver, WakeSender, effective_uid, overflow_uid, processors, wait_on, wake, wake_channel,
-    yield_now,
+    AcceptFailure, BadDescriptor, BadSegment, Doorbell, DraftFile, Events, ForkGuard, Listener,
+    Mapping, Poller, ReceiveFailure, Received, SealedFile, SealedMapping, SendFailure, Sharing,
+    Socket, Trigger, WaitResult, WakeReceiver, WakeSender, effective_uid, overflow_uid, processors,
+    wait_on, wake, wake_channel, yield_now,
 };
 #[cfg(target_os = "linux")]
 pub use linux::{BadListener, BindFailure, ConnectFailure, PassedSocket};

@@ -5,8 +5,10 @@ use std::time::Instant;
 
 use super::live::{Hold, Live, Nudge};
 use super::wakes::Wakes;
-use crate::client::channel::Channel;
+use crate::call::Call;
+use crate::client::channel::{Channel, LongCall, SendFailure};
 use crate::client::link::Bell;
+use crate::sealed_message::SealedMessage;
 
 /// A channel with the link it belongs to. To be dropped without a lock.
 pub(super) struct Connection {
@@ -29,6 +31,17 @@ pub(super) struct Retired {
 }
 
 impl Connection {
+    /// As [`Channel::open_long`].
+    pub(super) fn open_long(
+        &mut self,
+        call: &Call<'_>,
+        reply_limit: usize,
+    ) -> Result<LongCall, SendFailure> {
+        let (link, number) = (&self.live.link, self.number);
+        let lend = |call, message: &SealedMessage| link.lend(number, call, message);
+        self.channel.open_long(call, reply_limit, lend)
+    }
+
     /// To be called after something was published: whom to nudge once the lock is released.
     pub(super) fn nudge(&self, deadline: Option<Instant>) -> Option<Nudge> {
         Live::nudge(&self.live, self.member, &self.bell, deadline)

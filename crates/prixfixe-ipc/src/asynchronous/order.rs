@@ -65,6 +65,8 @@ pub(super) struct Placed {
     pub(super) place: u16,
     /// Its number, if it opens anything.
     pub(super) call: u64,
+    /// It is a long one whose request is still to be sent.
+    pub(super) follows: bool,
 }
 
 impl From<SendFailure> for NotSent {

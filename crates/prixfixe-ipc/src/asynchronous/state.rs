@@ -1,5 +1,5 @@
 //! A client's calls and its channel, behind one lock. Nothing here waits or calls a waker, and nothing
-//! but ringing again for a server that is silent makes a system call.
+//! but ringing again for a server that is silent, and lending it memory, makes a system call.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -201,24 +201,27 @@ impl State {
         if connection.live.sleeps() {
             due.at(Instant::now());
         }
-        let channel = &mut connection.channel;
         let opened = match order.opens {
             Opens::Nothing => None,
-            Opens::Stream => Some(channel.open_stream(order.call)?),
-            Opens::Long { reply_limit } => Some(channel.open_long(order.call, reply_limit)?),
+            Opens::Stream => Some((connection.channel.open_stream(order.call)?, false)),
+            Opens::Long { reply_limit } => {
+                let opened = connection.open_long(order.call, reply_limit)?;
+                Some((opened.number, opened.follows))
+            }
         };
-        if let Some(call) = opened {
+        if let Some((call, follows)) = opened {
             let placed = Placed {
                 generation,
                 place: 0,
                 call,
+                follows,
             };
             return Ok((placed, connection.nudge(due.at)));
         }
         if !self.places.any_free() {
             return Err(NotSent::Full);
         }
-        let slot = channel.send(order.call, order.reply_limit)?;
+        let slot = connection.channel.send(order.call, order.reply_limit)?;
         let place = self
             .places
             .take_free(slot, due, waker)
@@ -229,6 +232,7 @@ impl State {
             generation,
             place,
             call: 0,
+            follows: false,
         };
         Ok((placed, nudge))
     }

@@ -49,6 +49,8 @@ use crate::stream::StreamError;
 pub struct AsyncStream {
     sender: Half,
     receiver: Half,
+    /// It is a long call whose request is still to be sent.
+    follows: bool,
     /// It is ended or given up.
     over: bool,
 }
@@ -86,7 +88,7 @@ impl AsyncStream {
         call: Call<'_>,
         opens: Opens,
     ) -> Result<Self, CallError> {
-        let (shared, key) = client.open_stream(call, opens).await?;
+        let (shared, key, follows) = client.open_stream(call, opens).await?;
         let half = || Half {
             client: Arc::clone(client),
             shared: Arc::clone(&shared),
@@ -99,6 +101,7 @@ impl AsyncStream {
         Ok(Self {
             sender: half(),
             receiver: half(),
+            follows,
             over: false,
         })
     }
@@ -179,7 +182,7 @@ impl AsyncStream {
         };
         stream.sender.until = Some(until);
         stream.receiver.until = Some(until);
-        if call.payload().len() > client.max_payload {
+        if stream.follows {
             match stream.send(call.payload()).await {
                 // What the server has ended early is refused, as the reply says.
                 Ok(()) | Err(StreamError::Stopped) => {}
@@ -399,12 +402,13 @@ impl Half {
 }
 
 impl Inner {
-    /// Sends a call that opens a stream, waiting for a connection and for room as calls do.
+    /// Sends a call that opens a stream, waiting for a connection and for room as calls do. Returns also
+    /// whether the request of a long one is still to be sent.
     async fn open_stream(
         &self,
         mut call: Call<'_>,
         opens: Opens,
-    ) -> Result<(Arc<Shared>, StreamKey), CallError> {
+    ) -> Result<(Arc<Shared>, StreamKey, bool), CallError> {
         let mut due = Due {
             timeout: call.timeout_value(),
             at: None,
@@ -430,7 +434,7 @@ impl Inner {
                         generation: placed.generation,
                         call: placed.call,
                     };
-                    return Ok((Arc::clone(&lane.shared), key));
+                    return Ok((Arc::clone(&lane.shared), key, placed.follows));
                 }
                 Err(NotSent::Lost) => match self.connect_again(&mut due).await {
                     Ok(()) => {

@@ -6,11 +6,12 @@ use super::streams::{Direct, PartSent, StreamReply, Streams};
 use crate::call::Call;
 use crate::claim::{Canceller, Executed};
 use crate::fault_point::{Point, reach};
-use crate::layout::{ChannelMemory, ChannelSizes};
+use crate::layout::{ChannelMemory, ChannelSizes, OPENING_WORDS, REQUEST_HEADER_WORDS};
 use crate::memory::{OwnWord, PeerWord, Region};
 use crate::outcome::{Cause, Outcome, Refusal};
 use crate::record::{CANCEL_WORD, Ending, Opening, Payload, ReplyHeader, RequestHeader, slot_word};
 use crate::ring::{Consumer, Corrupt, Kind, Producer, Record};
+use crate::sealed_message::SealedMessage;
 
 /// A channel of this process, or what is left of it after the server has gone.
 pub(crate) struct Channel {
@@ -39,6 +40,14 @@ pub(crate) enum SendFailure {
     TooLarge,
     /// The server lies about what it has read.
     Corrupt(Corrupt),
+}
+
+/// A long call that was opened.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LongCall {
+    pub(crate) number: u64,
+    /// Its request is still to be sent, and until it is sent whole the call is not executed.
+    pub(crate) follows: bool,
 }
 
 /// What came from the server.
@@ -121,16 +130,21 @@ impl Channel {
         self.send_in_parts(call, call.payload(), limit, opening, 0)
     }
 
-    /// As [`Channel::send`], of a call whose request or reply may be longer than a record. A request that is
-    /// is still to be sent then, as an item.
+    /// As [`Channel::send`], of a call whose request or reply may be longer than a record. `lend` gives the
+    /// server the memory of a sealed request for the call of that number, or says that it could not.
     pub(crate) fn open_long(
         &mut self,
         call: &Call<'_>,
         reply_limit: usize,
-    ) -> Result<u64, SendFailure> {
+        lend: impl FnOnce(u64, &SealedMessage) -> bool,
+    ) -> Result<LongCall, SendFailure> {
         let follows = call.payload().len() > self.sizes.max_payload() as usize;
         let whole = u32::try_from(call.payload().len()).map_err(|_| SendFailure::TooLarge)?;
-        let (payload, total) = if follows {
+        let lent = match call.lendable() {
+            Some(message) => self.lend(message, lend)?,
+            None => false,
+        };
+        let (payload, total) = if lent || follows {
             (&[][..], whole)
         } else {
             (call.payload(), 0)
@@ -138,10 +152,40 @@ impl Channel {
         let opening = Opening::Long {
             total,
             credit: u32::try_from(self.streams.first_credit()).unwrap_or(u32::MAX),
+            lent,
         };
         let limit = u32::try_from(reply_limit).unwrap_or(u32::MAX);
         // The server makes room for all of it when it takes the call.
-        self.send_in_parts(call, payload, limit, opening, u64::MAX)
+        let number = self.send_in_parts(call, payload, limit, opening, u64::MAX)?;
+        Ok(LongCall {
+            number,
+            follows: follows && !lent,
+        })
+    }
+
+    /// Gives the server the memory of the next call's request. False when `lend` says that it could not.
+    fn lend(
+        &mut self,
+        message: &SealedMessage,
+        lend: impl FnOnce(u64, &SealedMessage) -> bool,
+    ) -> Result<bool, SendFailure> {
+        if !self.streams.may_open() {
+            return Err(self.streams.why_none());
+        }
+        self.slots.next().ok_or(SendFailure::Full)?;
+        // What is lent cannot be taken back, so the record must be certain to follow.
+        let words = REQUEST_HEADER_WORDS + OPENING_WORDS;
+        if !self.requests.has_room(words) {
+            self.requests
+                .refresh_head()
+                .map_err(|_| SendFailure::Corrupt(Corrupt::Head))?;
+            if !self.requests.has_room(words) {
+                return Err(SendFailure::Full);
+            }
+        }
+        let lent = lend(self.last_call + 1, message);
+        reach(Point::ClientLent);
+        Ok(lent)
     }
 
     /// Sends a call of which we may send `allowed` octets of items at once, and returns its number.

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::channel::{Channel, Reply, SendFailure};
+use super::channel::{Channel, LongCall, Reply, SendFailure};
 use super::link::{Bell, ConnectError, Link, lock_until};
 use super::wait::{Deadline, Waited, after, await_reply};
 use super::{Client, ClientStatistics};
@@ -16,6 +16,7 @@ use crate::handshake::Role;
 use crate::layout::{ChannelSizes, client_sleeping};
 use crate::memory::OwnWord;
 use crate::outcome::{CallError, Cause, Outcome, Refusal};
+use crate::sealed_message::SealedMessage;
 use crate::stream::{DEFAULT_MAX_MESSAGE, DEFAULT_STREAM_WINDOW};
 use crate::wake::Sleeper;
 
@@ -273,14 +274,14 @@ impl Connection {
         self.lost = true;
     }
 
-    /// Sends a call by `open`, which returns its number, and rings if the server sleeps. Waits for room until
-    /// the deadline.
-    pub(super) fn open(
+    /// Sends a call by `open`, which returns what it is known by, and rings if the server sleeps. Waits for
+    /// room until the deadline.
+    pub(super) fn open<T>(
         &mut self,
-        open: impl Fn(&mut Channel) -> Result<u64, SendFailure>,
+        open: impl Fn(&mut Channel) -> Result<T, SendFailure>,
         deadline: &mut Deadline,
         statistics: &mut ClientStatistics,
-    ) -> Result<u64, CallError> {
+    ) -> Result<T, CallError> {
         self.give_back_memory();
         loop {
             match open(&mut self.channel) {
@@ -304,6 +305,22 @@ impl Connection {
                 },
             }
         }
+    }
+
+    /// As [`Connection::open`], of a long call.
+    pub(super) fn open_long(
+        &mut self,
+        call: &Call<'_>,
+        reply_limit: usize,
+        deadline: &mut Deadline,
+        statistics: &mut ClientStatistics,
+    ) -> Result<LongCall, CallError> {
+        let (link, number) = (Arc::clone(&self.link), self.number);
+        let open = |channel: &mut Channel| {
+            let lend = |call, message: &SealedMessage| link.lend(number, call, message);
+            channel.open_long(call, reply_limit, lend)
+        };
+        self.open(open, deadline, statistics)
     }
 
     /// Shows the server what was written of streams, and rings if it sleeps.

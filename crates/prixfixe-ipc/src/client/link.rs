@@ -11,10 +11,11 @@ use super::channel::Channel;
 use crate::address::Address;
 use crate::credentials::PeerPolicy;
 use crate::fault_point::{Point, reach};
-use crate::handshake::{ClientMessage, ConnectRefusal, Role, ServerMessage};
+use crate::handshake::{ClientMessage, ConnectRefusal, Loan, Role, ServerMessage};
 use crate::hints::Hint;
 use crate::layout::ServerPage;
 use crate::memory::{PeerWord, Region};
+use crate::sealed_message::SealedMessage;
 use crate::spin::Crowd;
 use crate::sync::Ordering;
 use crate::sys::{
@@ -179,6 +180,21 @@ impl Link {
     pub(crate) fn close(&self, channel: u32) {
         // A server that does not take the message takes the channel with the link.
         let _ = send(&self.socket, ClientMessage::Close { channel });
+    }
+
+    /// Gives the server the memory of a request that is about to be published. False when it cannot be sent
+    /// now, or at all: the request can go in parts.
+    pub(crate) fn lend(&self, channel: u32, call: u64, message: &SealedMessage) -> bool {
+        let Ok(octets) = u32::try_from(message.as_bytes().len()) else {
+            return false;
+        };
+        let loan = ClientMessage::Lend(Loan {
+            channel,
+            call,
+            octets,
+        });
+        let sent = self.socket.send(&loan.encode(), &[message.descriptor()]);
+        sent.is_ok()
     }
 
     /// How many look for work, in the server's view.

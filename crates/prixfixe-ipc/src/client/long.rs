@@ -1,7 +1,7 @@
-//! Calls whose request or reply is longer than a record: they go as the parts of one item each.
+//! Calls whose request or reply is longer than a record: they go as the parts of one item each, or the
+//! request in memory of its own.
 
 use super::ClientStatistics;
-use super::channel::Channel;
 use super::connector::Connection;
 use super::stream::Stream;
 use super::wait::Deadline;
@@ -18,15 +18,13 @@ pub(super) fn call(
     statistics: &mut ClientStatistics,
 ) -> Outcome<usize> {
     let limit = reply.len();
-    let open = |channel: &mut Channel| channel.open_long(call, limit);
-    let number = match connection.open(open, deadline, statistics) {
-        Ok(number) => number,
+    let opened = match connection.open_long(call, limit, deadline, statistics) {
+        Ok(opened) => opened,
         Err(CallError::Refused(refusal)) => return Outcome::Refused(refusal),
         Err(CallError::Failed(failure)) => return Outcome::Failed(failure),
     };
-    let follows = call.payload().len() > connection.channel().sizes().max_payload() as usize;
-    let mut stream = Stream::of_long_call(connection, statistics, number, deadline.at());
-    let sent = if follows {
+    let mut stream = Stream::of_long_call(connection, statistics, opened.number, deadline.at());
+    let sent = if opened.follows {
         stream.send(call.payload())
     } else {
         Ok(())

@@ -59,6 +59,15 @@ impl RawRecord {
         record
     }
 
+    /// An honest request of `octets` octets in memory that was lent, whose reply may have `reply_limit`.
+    pub fn lent(call: u64, octets: u32, reply_limit: u32) -> Self {
+        let mut record = Self::request(call, &[], reply_limit);
+        record.tags = [6, 0, 1];
+        record.words.push(octets.into());
+        record.length += 8;
+        record
+    }
+
     /// An item of the stream that `call` has opened in slot 0, or a part of one, with these flags.
     pub fn item(call: u64, payload: &[u8], flags: u8) -> Self {
         Self::of_stream(Kind::ITEM, [flags, 0, 0], call, 0, payload)

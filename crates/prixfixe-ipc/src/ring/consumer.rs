@@ -50,6 +50,9 @@ pub enum Corrupt {
     /// More was sent of a stream than there was leave for, or after its end.
     #[error("more of a stream than there was credit for")]
     Credit,
+    /// Memory that was to hold a message did not come, or is not what it has to be.
+    #[error("memory for a message that did not come or is not sealed as it has to be")]
+    Memory,
     /// The control socket carried something that is not a message of this version.
     #[error("a control message that this version does not know")]
     Control,

@@ -202,11 +202,29 @@ impl Producer {
         OwnWord::at(&self.records, self.offset(position) + WORD + offset)
     }
 
+    /// Whether a record of so many words of header and no payload could be written.
+    pub(crate) fn has_room(&self, header: usize) -> bool {
+        self.fits(record_size(header * WORD), self.reserve)
+    }
+
+    /// Whether a record of `size` fits and leaves `kept` octets free.
+    fn fits(&self, size: u64, kept: u64) -> bool {
+        if self.head == self.tail {
+            return size <= self.capacity;
+        }
+        let left_in_lap = self.capacity - (self.tail & (self.capacity - 1));
+        let skipped = if size <= left_in_lap { 0 } else { left_in_lap };
+        skipped + size <= (self.capacity - self.used()).saturating_sub(kept)
+    }
+
     /// Moves the tail to where a record of `size` fits in one piece and leaves `kept` octets free.
     #[inline]
     fn make_room(&mut self, size: u64, kept: u64) -> Result<(), Full> {
+        if !self.fits(size, kept) {
+            return Err(Full);
+        }
         let left_in_lap = self.capacity - (self.tail & (self.capacity - 1));
-        if self.head == self.tail && size <= self.capacity {
+        if self.head == self.tail {
             if left_in_lap != self.capacity {
                 self.tail += left_in_lap;
                 // Nothing is unread, so what is skipped counts as read on both sides.
@@ -215,12 +233,8 @@ impl Producer {
             }
             return Ok(());
         }
-        let free = (self.capacity - self.used()).saturating_sub(kept);
         if size <= left_in_lap {
-            return if size <= free { Ok(()) } else { Err(Full) };
-        }
-        if left_in_lap + size > free {
-            return Err(Full);
+            return Ok(());
         }
         self.skip(left_in_lap)
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::events::ClientIdentity;
 use super::handler::{Reply, Request};
 use super::stream_desk::StreamDesk;
-use crate::aligned::AlignedBuffer;
+use crate::message_memory::MessageMemory;
 use crate::outcome::Refusal;
 use crate::record::RequestHeader;
 use crate::stream::StreamError;
@@ -75,9 +75,9 @@ where
 }
 
 /// A call as an [`AsyncHandler`] sees it: a private copy in memory that the server uses again once
-/// this is dropped.
+/// this is dropped, or memory that nobody can change any more.
 pub struct OwnedRequest {
-    payload: AlignedBuffer,
+    payload: MessageMemory,
     length: usize,
     header: RequestHeader,
     client: ClientIdentity,
@@ -110,7 +110,7 @@ pub(super) struct Desk {
 pub(super) struct Returned {
     /// Tells this call from earlier ones, whose buffers come too late.
     call: u64,
-    pub(super) request: Option<AlignedBuffer>,
+    pub(super) request: Option<MessageMemory>,
     pub(super) reply: Option<(Vec<u8>, u32)>,
 }
 
@@ -258,7 +258,7 @@ impl io::Write for OwnedReply {
 
 /// The buffers for a call: `request` holds its payload, `reply` has room for the answer.
 pub(super) struct Buffers {
-    pub(super) request: AlignedBuffer,
+    pub(super) request: MessageMemory,
     /// Bytes of `request` that belong to the payload.
     pub(super) length: usize,
     pub(super) reply: Vec<u8>,

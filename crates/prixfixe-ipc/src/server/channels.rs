@@ -3,10 +3,12 @@
 mod streaming;
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::budget::Budget;
 use super::execution::{Answer, Ticket};
+use super::lent::LentRequests;
 use super::links::LinkWake;
 use super::statistics::Streaming;
 use super::stream_desk::StreamLimits;
@@ -45,6 +47,8 @@ pub(super) struct Channel {
     /// The client has to read replies before the next request can be taken.
     stalled: bool,
     streams: Streams,
+    lent: LentRequests,
+    lacks_memory: bool,
     limits: StreamLimits,
     /// Of its client process.
     budget: Rc<Budget>,
@@ -79,7 +83,7 @@ pub(super) struct Waiting {
 impl Waiting {
     /// Whether its request follows in parts, and has to be whole before it is executed.
     pub(super) fn is_gathered_first(&self) -> bool {
-        matches!(self.opening, Opening::Long { total, .. } if total > 0)
+        matches!(self.opening, Opening::Long { total, lent: false, .. } if total > 0)
     }
 }
 
@@ -111,6 +115,8 @@ impl Channel {
             running: 0,
             stalled: false,
             streams: Streams::new(limits.window),
+            lent: LentRequests::default(),
+            lacks_memory: false,
             limits,
             budget,
             stream_records: 0,
@@ -181,6 +187,9 @@ impl Channel {
             let limit = header.reply_limit.min(max_payload);
             (limit as usize, ChannelSizes::reply_size(limit), 0)
         } else {
+            if !self.has_memory(&header, opening)? {
+                return Ok(None);
+            }
             self.promise(&header, opening)
         };
         self.stalled = !self.has_room(reserved + kept)?;
@@ -217,11 +226,47 @@ impl Channel {
         (limit, ChannelSizes::reply_size(0), kept)
     }
 
+    /// The calls that memory can be lent for: those that may come before any that is open has ended.
+    pub(super) fn lendable_calls(&self) -> Range<u64> {
+        self.next_call..self.next_call + u64::from(self.sizes.max_in_flight())
+    }
+
+    /// Whether the memory that a request lies in has come, unless it lies in its record or will be passed
+    /// over.
+    #[cold]
+    fn has_memory(&mut self, header: &RequestHeader, opening: Opening) -> Result<bool, Corrupt> {
+        if let Opening::Long {
+            lent: true, total, ..
+        } = opening
+            && !self.draining
+        {
+            self.lacks_memory = !self.lent.holds(header.call, total)?;
+            // Whether there is room is seen when it has come.
+            self.stalled &= !self.lacks_memory;
+            return Ok(!self.lacks_memory);
+        }
+        Ok(true)
+    }
+
+    /// Whether a request was next at the last look whose memory had not come. Told once for each look.
+    pub(super) fn take_lack_of_memory(&mut self) -> bool {
+        std::mem::take(&mut self.lacks_memory)
+    }
+
+    pub(super) fn lent(&self) -> &LentRequests {
+        &self.lent
+    }
+
+    pub(super) fn lent_mut(&mut self) -> &mut LentRequests {
+        &mut self.lent
+    }
+
     /// Takes `waiting` and refuses it.
     #[cold]
     pub(super) fn refuse(&mut self, index: usize, waiting: &Waiting, refusal: Refusal) {
         if let Some(ticket) = self.take(index, waiting, &mut []) {
             self.answer(&ticket, Answer::refusal(refusal));
+            self.lent.pass_before(self.next_call);
         }
     }
 
@@ -261,6 +306,7 @@ impl Channel {
             reach(Point::ServerTaken);
             return Some(ticket);
         }
+        self.lent.pass_before(self.next_call);
         self.acknowledge(&ticket);
         None
     }
@@ -302,6 +348,7 @@ impl Channel {
         reach(Point::ServerNotTaken);
         self.taker.pass(header.call);
         self.next_call += 1;
+        self.lent.pass_before(self.next_call);
         self.requests.advance(&waiting.record);
         woken
     }

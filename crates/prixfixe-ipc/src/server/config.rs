@@ -1,5 +1,6 @@
 //! How a server is set up.
 
+use std::cell::Cell;
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::rc::Rc;
@@ -49,8 +50,8 @@ pub struct ServerConfig {
     /// has a handler wait for its client.
     pub max_streams_per_client: usize,
     /// Octets that the server keeps at most for the streams and long messages of a client process. A stream
-    /// counts as four of its windows, a long call as its request and the longest reply that it asks for;
-    /// beyond, they are refused as busy.
+    /// counts as four of its windows, a long call as its request and the longest reply that it asks for,
+    /// and a sealed request from when its memory came, before its call has; beyond, they are refused as busy.
     pub max_held_per_client: usize,
     /// Octets of shared memory that the channels of a client process may come to: the sum of their
     /// segments, each of two rings and a page, touched or not. More channels are refused. Idle rings are
@@ -88,8 +89,9 @@ const MAX_SHARED_PER_CLIENT: usize = 1 << 30;
 
 impl ServerConfig {
     /// What a client process may have.
-    pub(super) fn budget(&self) -> Rc<Budget> {
-        Budget::new(self.max_streams_per_client, self.max_held_per_client)
+    pub(super) fn budget(&self, lent_of_all: &Rc<Cell<usize>>) -> Rc<Budget> {
+        let (streams, octets) = (self.max_streams_per_client, self.max_held_per_client);
+        Budget::new(streams, octets, lent_of_all)
     }
 
     /// What streams of a channel of these sizes may hold.

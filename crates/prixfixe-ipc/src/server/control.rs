@@ -184,7 +184,7 @@ impl<E: Execution> Core<E> {
             channels: Vec::new(),
             active_in: 0,
             rings: Rings::new(),
-            budget: self.config.budget(),
+            budget: self.config.budget(&self.lent_left),
         });
         self.greeting.push(index);
         reach(Point::ServerAccepted);
@@ -219,35 +219,46 @@ impl<E: Execution> Core<E> {
         }
     }
 
-    fn read_messages(&mut self, index: usize, hung_up: bool) {
-        let mut buffer = [0; MESSAGE_SIZE];
-        for _ in 0..MESSAGES_PER_TURN {
-            let Some(link) = self.links.get(index) else {
-                return;
-            };
-            let mut none = Received::refusing();
-            let message = match link.socket.receive(&mut buffer, &mut none) {
-                Ok(message) => message,
-                Err(ReceiveFailure::Nothing) if !hung_up => return,
-                Err(_) => return self.doom(index, DropReason::HungUp),
-            };
-            if message.descriptors_lost {
-                return self.doom(index, DropReason::Descriptors);
-            }
-            let decoded = ClientMessage::decode(&buffer[..message.length]);
-            let Ok(message) = decoded.map_err(drop).and_then(|decoded| {
-                if message.truncated {
-                    Err(())
-                } else {
-                    Ok(decoded)
+    /// Obeys what a client says, a bounded part of it. False when it says nothing.
+    pub(super) fn read_messages(&mut self, index: usize, hung_up: bool) -> bool {
+        for read in 0..MESSAGES_PER_TURN {
+            match self.read_message(index, hung_up) {
+                Ok(true) => {}
+                Ok(false) => return read > 0,
+                Err(reason) => {
+                    self.doom(index, reason);
+                    break;
                 }
-            }) else {
-                return self.doom(index, DropReason::Corrupt(Corrupt::Control));
-            };
-            if let Err(reason) = self.obey(index, message) {
-                return self.doom(index, reason);
             }
         }
+        true
+    }
+
+    /// Obeys the next message of a client. False when there is none.
+    fn read_message(&mut self, index: usize, hung_up: bool) -> Result<bool, DropReason> {
+        let Some(link) = self.links.get(index) else {
+            return Ok(false);
+        };
+        let mut buffer = [0; MESSAGE_SIZE];
+        let mut descriptors = Received::one();
+        let message = match link.socket.receive(&mut buffer, &mut descriptors) {
+            Ok(message) => message,
+            Err(ReceiveFailure::Nothing) if !hung_up => return Ok(false),
+            Err(_) => return Err(DropReason::HungUp),
+        };
+        let lost = message.descriptors_lost;
+        match ClientMessage::decode(&buffer[..message.length]) {
+            // Of more than one, one is there.
+            Ok(ClientMessage::Lend(loan))
+                if !(message.truncated || lost && descriptors.len() > 0) =>
+            {
+                self.lend(index, loan, descriptors, lost)?;
+            }
+            _ if lost || descriptors.len() > 0 => return Err(DropReason::Descriptors),
+            Ok(message_read) if !message.truncated => self.obey(index, message_read)?,
+            _ => return Err(DropReason::Corrupt(Corrupt::Control)),
+        }
+        Ok(true)
     }
 
     fn obey(&mut self, index: usize, message: ClientMessage) -> Result<(), DropReason> {
@@ -295,7 +306,7 @@ impl<E: Execution> Core<E> {
     }
 
     /// Reading rings and pings costs time that belongs to others, and honest clients send few.
-    fn count_ring(&mut self, index: usize) -> Result<(), DropReason> {
+    pub(super) fn count_ring(&mut self, index: usize) -> Result<(), DropReason> {
         let Some(link) = self.links.get_mut(index) else {
             return Ok(());
         };

@@ -55,7 +55,7 @@ pub enum DropReason {
     /// It sent more *ring* and *ping* messages in a second than it can have need of.
     #[error("it rang or pinged the server without pause")]
     Storm,
-    /// It sent descriptors, of which the protocol knows none.
+    /// It sent descriptors where the protocol knows none.
     #[error("it sent descriptors that nobody asked for")]
     Descriptors,
 }

@@ -15,7 +15,7 @@ use std::time::Instant;
 use super::events::ClientIdentity;
 use super::spares::Spares;
 use super::stream_desk::{StreamDesk, StreamLimits};
-use crate::aligned::AlignedBuffer;
+use crate::message_memory::MessageMemory;
 use crate::outcome::Refusal;
 use crate::record::{Ending, RequestHeader};
 
@@ -34,7 +34,7 @@ pub(super) trait Execution {
     fn has_place(&self) -> bool;
 
     /// Takes a long request of `length` octets in place of a room, where there is a place.
-    fn place(&mut self, request: AlignedBuffer, length: usize);
+    fn place(&mut self, request: MessageMemory, length: usize);
 
     /// Starts the call whose request was put into the room just lent, or placed.
     fn start(&mut self, call: Start<'_>) -> Started<'_>;

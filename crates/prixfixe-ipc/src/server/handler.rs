@@ -27,7 +27,7 @@ where
     }
 }
 
-/// A call as the handler sees it: a private copy, which nobody can change any more.
+/// A call as the handler sees it: a private copy, or memory that nobody can change any more.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     pub(super) payload: &'a [u8],

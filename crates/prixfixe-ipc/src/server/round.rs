@@ -2,8 +2,10 @@
 
 mod turn;
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
@@ -14,6 +16,7 @@ use super::config::ServerConfig;
 use super::domains::Domains;
 use super::events::{DropReason, ServerEvent};
 use super::execution::{Execution, Finished, Progress};
+use super::lent::MAX_LENT;
 use super::links::{Link, LinkState, LinkWake};
 use super::page::ServerPageWriter;
 use super::token::Token;
@@ -76,6 +79,8 @@ pub(super) struct Core<E> {
     window: Window,
     /// Memory of reply rings that nobody uses any more.
     idle_memory: GiveBack,
+    /// Pieces of memory that may still be lent, by all clients together.
+    pub(super) lent_left: Rc<Cell<usize>>,
 }
 
 impl<E: Execution> Core<E> {
@@ -117,6 +122,7 @@ impl<E: Execution> Core<E> {
             luck: Luck::default(),
             window,
             idle_memory: GiveBack::default(),
+            lent_left: Rc::new(Cell::new(MAX_LENT)),
         })
     }
 
@@ -154,6 +160,9 @@ impl<E: Execution> Core<E> {
                     served += done.records;
                     if self.channels.get(channel).is_some_and(Channel::has_grown) {
                         self.idle_memory.note();
+                    }
+                    if done.lacks_memory {
+                        self.fetch_lent(channel);
                     }
                     if done.may_have_more {
                         self.unfinished.push(channel);
@@ -354,6 +363,11 @@ impl<E: Execution> Core<E> {
     pub(super) fn advise(&mut self) {
         let hints = self.hints_wanted();
         self.page.advise(self.window.crowd(), hints);
+    }
+
+    /// Gives `channel` a turn in the next round, whatever the hints say.
+    pub(super) fn look_again_at(&mut self, channel: usize) {
+        self.unfinished.push(channel);
     }
 
     /// Marks a link to be dropped once nothing refers to it.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prixfixe_ipc::{
     Address, AsyncClient, AsyncConnector, Call, ChannelSizes, Client, ClientOptions, Connector,
-    Outcome, workload,
+    Outcome, SealedMessage, workload,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -57,10 +57,12 @@ impl Caller {
         timeout: Duration,
     ) -> (u128, Outcome<()>) {
         self.calls += 1;
-        let mut payload = [0; LENGTH];
+        let mut payload = vec![0; kind.length()];
         workload::fill(&mut payload, self.number, self.calls);
+        let sealed = (kind == Kind::Sealed).then(|| SealedMessage::copy_of(&payload).unwrap());
         let id = caller_id(self.number, self.calls);
-        let call = Call::new(&payload).caller_id(id).timeout(timeout);
+        let call = sealed.as_ref().map_or(Call::new(&payload), Call::sealed);
+        let call = call.caller_id(id).timeout(timeout);
         let call = call.message_type(kind as u32);
         let call = if idempotent { call.idempotent() } else { call };
         let (number, calls) = (self.number, self.calls);
@@ -126,6 +128,11 @@ impl AnyClient {
     fn call(&mut self, call: Call<'_>, check: impl FnOnce(&[u8])) -> Outcome<()> {
         match self {
             Self::Blocking(client) => client.call(call).map(check),
+            Self::Asynchronous(client, runtime) if call.payload().len() > LENGTH => {
+                let mut reply = [0; LENGTH];
+                let outcome = runtime.block_on(client.call_into(call, &mut reply));
+                outcome.map(|length| check(&reply[..length]))
+            }
             Self::Asynchronous(client, runtime) => {
                 runtime.block_on(async { client.call(call).await.map(|reply| check(&reply)) })
             }

@@ -119,6 +119,15 @@ pub(crate) fn channels_of(server: &Process) -> usize {
         .count()
 }
 
+/// Messages that it has been given the memory of.
+pub(crate) fn lent_to(server: &Process) -> usize {
+    let maps = maps(server);
+    let lent = maps
+        .lines()
+        .filter(|line| line.contains("memfd:prixfixe-ipc-message"));
+    lent.count()
+}
+
 fn maps(server: &Process) -> String {
     std::fs::read_to_string(format!("/proc/{}/maps", server.pid())).unwrap()
 }

@@ -100,13 +100,14 @@ fn answer(
     pen.lock().unwrap().write(&format!("executed {id}"));
     reach(Point::ServerHandling);
     let (client, call) = client_and_call(id);
-    let mut scratch = [0; LENGTH];
+    let kind = Kind::from_number(request.message_type());
+    let mut scratch = vec![0; kind.length()];
     let expected = workload::expected_digest(&mut scratch, client, call);
     if workload::digest(request.payload()) != expected {
         return Err(Refusal::HandlerFailed);
     }
-    match Kind::from_number(request.message_type()) {
-        Kind::Plain => {}
+    match kind {
+        Kind::Plain | Kind::Sealed => {}
         Kind::Asleep => wait_until(|| state_of(thread_of(client)) != Some('R')),
         Kind::Gated | Kind::Draining => wait_until(|| gate.exists()),
     }
@@ -125,13 +126,13 @@ fn obey(scene: &Scene) {
                 caller = Some(scene.caller_of(number.parse().unwrap(), style));
                 say("connected");
             }
-            [kind @ ("call" | "gated"), timeout_ms] => {
+            [kind @ ("call" | "gated" | "sealed"), timeout_ms] => {
                 let timeout = Duration::from_millis(timeout_ms.parse().unwrap());
                 let caller = caller.as_mut().unwrap();
-                let kind = if kind == "gated" {
-                    Kind::Gated
-                } else {
-                    Kind::Plain
+                let kind = match kind {
+                    "gated" => Kind::Gated,
+                    "sealed" => Kind::Sealed,
+                    _ => Kind::Plain,
                 };
                 let (_, outcome) = caller.call(kind, false, timeout);
                 say(word(outcome));

@@ -12,7 +12,7 @@ use super::leaks::names_in;
 use super::process::Process;
 use super::roles::{CLIENT, DIRECTORY_VARIABLE, PREDECESSOR_VARIABLE, SERVER, SUCCESSOR};
 
-/// The bytes of every request and reply.
+/// The bytes of every reply, and of requests that are not sealed.
 pub(crate) const LENGTH: usize = 200;
 
 /// Far beyond every watchdog: whoever waits for as long hangs.
@@ -103,6 +103,8 @@ pub(crate) enum Kind {
     Gated,
     /// It has its server drain, and waits for the gate.
     Draining,
+    /// None, but its request is a sealed message.
+    Sealed,
 }
 
 impl Kind {
@@ -111,7 +113,17 @@ impl Kind {
             1 => Self::Asleep,
             2 => Self::Gated,
             3 => Self::Draining,
+            4 => Self::Sealed,
             _ => Self::Plain,
+        }
+    }
+
+    /// Bytes of its requests.
+    pub(crate) const fn length(self) -> usize {
+        match self {
+            // As long as it has to be for its memory to be lent.
+            Self::Sealed => 256 << 10,
+            _ => LENGTH,
         }
     }
 }

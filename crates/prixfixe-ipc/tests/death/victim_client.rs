@@ -8,18 +8,19 @@ use prixfixe_ipc::fault_point::Point;
 use rustix::process::Signal;
 
 use super::caller::Style;
-use super::leaks::channels_of;
+use super::leaks::{channels_of, lent_to};
 use super::long_messages;
 use super::process::{Event, Process, Settled, Watchdog, side_by_side, wait_until};
 use super::scene::{Kind, Scene, caller_id, client_number};
 
 /// Every point of the client, and how often the call in which it died may have been executed.
-const POINTS: [(Point, RangeInclusive<u32>); 11] = [
+const POINTS: [(Point, RangeInclusive<u32>); 12] = [
     (Point::ClientConnected, 0..=0),
     (Point::ClientHelloSent, 0..=0),
     (Point::ClientWelcomed, 0..=0),
     (Point::ClientChannelAsked, 0..=0),
     (Point::ClientChannelOpened, 0..=0),
+    (Point::ClientLent, 0..=0),
     (Point::ClientRequestWritten, 0..=0),
     (Point::ClientRequestPublished, 0..=1),
     (Point::ClientRung, 0..=1),
@@ -89,7 +90,7 @@ impl Row {
         let last_call = if self.point == Point::ClientTookBack {
             self.end_while_the_server_is_busy(&scene, &mut victim)
         } else {
-            end_in_a_call(&server, &mut victim, self.style)
+            end_in_a_call(&server, &mut victim, self)
         };
 
         witness.complete(Kind::Plain);
@@ -98,6 +99,7 @@ impl Row {
                 let gone = format!("gone {} ", victim.pid());
                 wait_until(|| scene.journal().text().contains(&gone));
                 wait_until(|| channels_of(&server) == channels_before);
+                wait_until(|| lent_to(&server) == 0);
                 "server let it go".to_owned()
             }
             End::Stopped => {
@@ -192,15 +194,20 @@ impl std::fmt::Debug for Row {
 }
 
 /// Drives the victim until it has met its end, and says in which call.
-fn end_in_a_call(server: &Process, victim: &mut Process, style: Style) -> u32 {
-    victim.tell(&format!("connect 2 {}", style.name()));
+fn end_in_a_call(server: &Process, victim: &mut Process, row: &Row) -> u32 {
+    let kind = if row.point == Point::ClientLent {
+        "sealed"
+    } else {
+        "call"
+    };
+    victim.tell(&format!("connect 2 {}", row.style.name()));
     if victim.next_event() != Event::Said("connected".to_owned()) {
         return 0;
     }
     for call in 1..=MOST_CALLS {
         // So that there is somebody to ring for.
         assert_eq!(server.settled(), Settled::Asleep);
-        victim.tell(&format!("call {FOR_EVER_MS}"));
+        victim.tell(&format!("{kind} {FOR_EVER_MS}"));
         match victim.next_event() {
             Event::Said(said) => assert_eq!(said, "completed"),
             Event::Stopped | Event::Died => return call,

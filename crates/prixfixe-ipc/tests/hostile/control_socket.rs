@@ -101,7 +101,12 @@ fn a_message_that_is_none_ends_the_connection() {
         words([3, 0, 1, 0, 0, 0, 0, 0]),
         words([4, 1, 0, 0, 0, 0, 0, 0]),
         words([5, 1, 1, 0, 0, 0, 0, 0]),
-        words([6, 0, 0, 0, 0, 0, 0, 0]),
+        words([7, 0, 0, 0, 0, 0, 0, 0]),
+        // Lent memory without any, and such for a channel of nobody's.
+        words([6, 0, 1, 256 << 10, 0, 0, 0, 0]),
+        words([6, u64::MAX, 1, 256 << 10, 0, 0, 0, 0]),
+        words([6, 0, 1, 1 << 32, 0, 0, 0, 0]),
+        words([6, 0, 1, 256 << 10, 1, 0, 0, 0]),
         // A message of the server's.
         words([0x102, 0, 0, 4096, 1024, 8, 0, 0]),
     ];

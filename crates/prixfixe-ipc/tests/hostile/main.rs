@@ -21,6 +21,7 @@ mod false_answers;
 mod false_replies;
 mod false_welcomes;
 mod handshakes;
+mod lent_memory;
 mod lies;
 mod memory;
 mod processes;

@@ -96,7 +96,12 @@ impl Channel {
         waiting: &Waiting,
         spares: &mut Spares,
     ) -> Result<(), Refusal> {
-        let Opening::Long { total, credit } = waiting.opening else {
+        let Opening::Long {
+            total,
+            credit,
+            lent,
+        } = waiting.opening
+        else {
             return Ok(());
         };
         let StreamLimits {
@@ -108,12 +113,13 @@ impl Channel {
         if total > max_item {
             return Err(Refusal::TooLarge);
         }
-        if !self.may_open_stream() || self.streams.held() + total > max_item {
+        let gathered = if lent { 0 } else { total };
+        if !self.may_open_stream() || self.streams.held() + gathered > max_item {
             return Err(Refusal::Busy);
         }
         let held = total.saturating_add(waiting.limit);
         let share = self.budget.long_call(held).ok_or(Refusal::Busy)?;
-        let long = LongMessage::new(waiting.header, total, usual_part, spares)
+        let long = LongMessage::new(waiting.header, gathered, usual_part, spares)
             .map_err(|_| Refusal::Busy)?;
         self.streams.open(
             ticket,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Answer, Execution, Progress, Start, Started, make_room, reply_of};
 use crate::aligned::AlignedBuffer;
+use crate::message_memory::MessageMemory;
 use crate::outcome::Refusal;
 use crate::record::Ending;
 use crate::server::handler::{Handler, Reply, Request};
@@ -17,7 +18,7 @@ pub(in crate::server) struct Immediate<H> {
     request: AlignedBuffer,
     length: usize,
     /// In place of `request`, for one call.
-    long: Option<AlignedBuffer>,
+    long: Option<MessageMemory>,
     reply: Vec<u8>,
     max_payload: usize,
     spares: Spares,
@@ -42,7 +43,7 @@ impl<H> Immediate<H> {
     /// Keeps the memory of a long request, which is over.
     #[cold]
     fn keep_long(&mut self) {
-        if let Some(long) = self.long.take() {
+        if let Some(long) = self.long.take().and_then(MessageMemory::into_buffer) {
             self.spares.keep_request(long);
         }
     }
@@ -62,7 +63,7 @@ impl<H: Handler> Execution for Immediate<H> {
         true
     }
 
-    fn place(&mut self, request: AlignedBuffer, length: usize) {
+    fn place(&mut self, request: MessageMemory, length: usize) {
         self.length = length;
         self.long = Some(request);
     }
@@ -74,9 +75,12 @@ impl<H: Handler> Execution for Immediate<H> {
         }
         self.reply.clear();
         make_room(&mut self.reply, self.max_payload);
-        let buffer = self.long.as_ref().unwrap_or(&self.request);
+        let payload = match &self.long {
+            Some(long) => long.payload(self.length),
+            None => self.request.payload(self.length),
+        };
         let request = Request {
-            payload: buffer.payload(self.length),
+            payload,
             header: call.header,
             client: call.client,
         };

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, Waker};
 use super::woken::Woken;
 use super::{Answer, Execution, Finished, Progress, Start, Started, Ticket, make_room, reply_of};
 use crate::aligned::AlignedBuffer;
+use crate::message_memory::MessageMemory;
 use crate::outcome::Refusal;
 use crate::record::Ending;
 use crate::server::async_handler::{AsyncHandler, Buffers, Desk};
@@ -28,7 +29,7 @@ pub(in crate::server) struct Slots<H: AsyncHandler> {
     /// Octets of the request that is being copied into the last free slot.
     length: usize,
     /// In place of that slot's buffer, for one call.
-    long: Option<AlignedBuffer>,
+    long: Option<MessageMemory>,
     last_call: u64,
     spares: Spares,
     max_payload: usize,
@@ -93,7 +94,7 @@ impl<H: AsyncHandler> Slots<H> {
         slot.stream = None;
         let returned = slot.desk.collect();
         // A handler that keeps a buffer for good costs a new one, and so does a long request.
-        slot.request = match returned.request {
+        slot.request = match returned.request.and_then(MessageMemory::into_buffer) {
             Some(buffer) if buffer.capacity() <= self.max_payload => buffer,
             long => {
                 if let Some(long) = long {
@@ -192,7 +193,7 @@ impl<H: AsyncHandler> Execution for Slots<H> {
         !self.free.is_empty()
     }
 
-    fn place(&mut self, request: AlignedBuffer, length: usize) {
+    fn place(&mut self, request: MessageMemory, length: usize) {
         self.length = length;
         self.long = Some(request);
     }
@@ -217,7 +218,7 @@ impl<H: AsyncHandler> Execution for Slots<H> {
             request: self
                 .long
                 .take()
-                .unwrap_or_else(|| std::mem::take(&mut slot.request)),
+                .unwrap_or_else(|| std::mem::take(&mut slot.request).into()),
             length: self.length,
             reply: std::mem::take(&mut slot.reply),
         };

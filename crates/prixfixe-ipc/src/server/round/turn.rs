@@ -26,6 +26,8 @@ pub(super) struct Done {
     pub(super) records: u32,
     /// The turn was over before everything was done.
     pub(super) may_have_more: bool,
+    /// A request is next whose memory has not been read from the socket.
+    pub(super) lacks_memory: bool,
 }
 
 impl<E: Execution> Core<E> {
@@ -128,7 +130,10 @@ impl<E: Execution> Core<E> {
             let woken = turn.woken > 0;
             self.page.statistics.streamed(channel.link, woken);
         }
-        Ok(Done::of(turn.taken, read, sent))
+        Ok(Done {
+            lacks_memory: channel.take_lack_of_memory(),
+            ..Done::of(turn.taken, read, sent)
+        })
     }
 }
 
@@ -140,6 +145,7 @@ impl Done {
             may_have_more: taken == CALLS_PER_TURN
                 || read >= STREAM_RECORDS_PER_TURN
                 || sent >= STREAM_RECORDS_PER_TURN,
+            lacks_memory: false,
         }
     }
 }
@@ -225,7 +231,7 @@ fn start_gathered<E: Execution>(
         return true;
     };
     faults.begin(&mut ticket);
-    execution.place(gathered.request, gathered.length);
+    execution.place(gathered.request.into(), gathered.length);
     turn.taken += 1;
     let started = execution.start(Start {
         header: &gathered.header,
@@ -258,10 +264,21 @@ fn open_stream<E: Execution>(
 ) -> Result<Option<Arc<StreamDesk>>, Refusal> {
     match waiting.opening {
         Opening::Unary => return Ok(None),
-        // Only its reply is long.
-        Opening::Long { .. } => {
+        // Only its reply is long, or its request is and has come by the socket.
+        Opening::Long { total, lent, .. } => {
+            let memory = if lent {
+                // Never absent: it was there before the call was taken. What its client may have kept is
+                // counted anew now.
+                let lent = channel.lent_mut().take(waiting.header.call);
+                Some(lent.ok_or(Refusal::Busy)??.memory)
+            } else {
+                None
+            };
             ticket.in_parts = true;
             channel.open_long(*ticket, waiting, execution.spares())?;
+            if let Some(memory) = memory {
+                execution.place(memory, total as usize);
+            }
             return Ok(None);
         }
         Opening::Stream { .. } => {}

@@ -73,6 +73,7 @@ impl Mapping {
         let memfd = sealable_file(name)?;
         rustix::fs::ftruncate(&memfd, len as u64)?;
         let mapping = Self::of_file(memfd.as_fd(), len, ProtFlags::READ | ProtFlags::WRITE)?;
+        mapping.not_for_children()?;
         // Last, since the seal against future writers would also stop our own mapping.
         rustix::fs::fcntl_add_seals(&memfd, sharing.seals())?;
         Ok((mapping, memfd))
@@ -84,38 +85,13 @@ impl Mapping {
     /// Nothing the peer does with its own descriptor can make a later access fault: that is what is
     /// checked here. Huge pages are refused, of which there may be none left when one is touched.
     pub(crate) fn accept(fd: OwnedFd, len: usize, sharing: Sharing) -> Result<Self, BadSegment> {
-        let found = match rustix::fs::fcntl_get_seals(&fd) {
-            Ok(seals) => seals,
-            Err(Errno::INVAL) => return Err(BadSegment::NotSealable),
-            Err(errno) => return Err(errno.into()),
-        };
-        // Before the size is looked at: only a sealed size stays what it was.
-        let needed = sharing.seals();
-        if !found.contains(needed) {
-            return Err(BadSegment::SealsMissing {
-                found: found.bits(),
-                needed: needed.bits(),
-            });
-        }
-        if rustix::fs::fstatfs(&fd)?.f_type != TMPFS_MAGIC {
-            return Err(BadSegment::NotTmpfs);
-        }
-        let stat = rustix::fs::fstat(&fd)?;
-        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
-            return Err(BadSegment::NotSealable);
-        }
-        let size = u64::try_from(stat.st_size).unwrap_or(0);
-        if len == 0 || size != len as u64 {
-            return Err(BadSegment::WrongSize {
-                expected: len,
-                found: size,
-            });
-        }
+        check(fd.as_fd(), len, sharing.seals())?;
         let protection = match sharing {
             Sharing::PeerWrites => ProtFlags::READ | ProtFlags::WRITE,
             Sharing::PeerReads => ProtFlags::READ,
         };
         let mapping = Self::of_file(fd.as_fd(), len, protection)?;
+        mapping.not_for_children()?;
         // The mapping keeps the memory; a descriptor for each would soon reach the limit.
         drop(fd);
         Ok(mapping)
@@ -133,7 +109,9 @@ impl Mapping {
                 MapFlags::SHARED | MapFlags::NORESERVE,
             )
         }?;
-        Self::lost_in_children(base, len)
+        let mapping = Self::new(base, len)?;
+        mapping.not_for_children()?;
+        Ok(mapping)
     }
 
     /// The first octet, at the start of a page.
@@ -165,25 +143,70 @@ impl Mapping {
         };
     }
 
-    fn of_file(file: BorrowedFd<'_>, len: usize, protection: ProtFlags) -> io::Result<Self> {
+    /// Maps the first `len` octets of `file`. Forked children have them, too.
+    pub(super) fn of_file(
+        file: BorrowedFd<'_>,
+        len: usize,
+        protection: ProtFlags,
+    ) -> io::Result<Self> {
         // SAFETY: a new mapping at an address of the kernel's choice touches nothing.
         let base = unsafe {
             rustix::mm::mmap(ptr::null_mut(), len, protection, MapFlags::SHARED, file, 0)
         }?;
-        Self::lost_in_children(base, len)
+        Self::new(base, len)
     }
 
-    /// Takes over the new mapping at `base` and keeps it from forked children, who would otherwise
-    /// hold pages, and a writable way to them, that nobody knows of.
-    fn lost_in_children(base: *mut c_void, len: usize) -> io::Result<Self> {
-        let mapping = Self {
+    /// Takes over the new mapping at `base`.
+    fn new(base: *mut c_void, len: usize) -> io::Result<Self> {
+        Ok(Self {
             base: NonNull::new(base.cast()).ok_or(io::ErrorKind::OutOfMemory)?,
             len,
             process: rustix::process::getpid(),
-        };
-        // SAFETY: the range is the mapping just made; the advice concerns forks only.
-        unsafe { rustix::mm::madvise(base, len, Advice::LinuxDontFork) }?;
-        Ok(mapping)
+        })
+    }
+
+    /// Keeps it from forked children, who would otherwise hold pages, and a writable way to them, that
+    /// nobody knows of.
+    pub(super) fn not_for_children(&self) -> io::Result<()> {
+        self.advise(Advice::LinuxDontFork)?;
+        Ok(())
+    }
+
+    /// Has each of its pages made or mapped at once, as `advice` says, and not at its first use.
+    pub(super) fn populate(&self, advice: Advice) -> Result<(), Errno> {
+        self.advise(advice)
+    }
+
+    fn advise(&self, advice: Advice) -> Result<(), Errno> {
+        // SAFETY: the range is a mapping of ours, and the advice is about forks or about when pages come:
+        // none of it changes what is in them.
+        unsafe { rustix::mm::madvise(self.base.as_ptr().cast(), self.len, advice) }
+    }
+
+    /// Whether each of its pages is in memory, mapped here or not.
+    pub(super) fn is_resident(&self) -> io::Result<bool> {
+        let page = rustix::param::page_size();
+        let mut pages = [0; PAGES_AT_ONCE];
+        for start in (0..self.len).step_by(PAGES_AT_ONCE * page) {
+            let len = (self.len - start).min(PAGES_AT_ONCE * page);
+            // SAFETY: the range lies within the mapping and starts at a page; the kernel writes one octet
+            // for each page of it, of which there are at most as many as `pages` has.
+            let result = unsafe {
+                libc::mincore(
+                    self.base.as_ptr().add(start).cast(),
+                    len,
+                    pages.as_mut_ptr(),
+                )
+            };
+            if result != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            // The other bits are reserved.
+            if pages[..len.div_ceil(page)].iter().any(|page| page & 1 == 0) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 
@@ -207,7 +230,46 @@ impl Sharing {
     }
 }
 
-fn sealable_file(name: &str) -> io::Result<OwnedFd> {
+/// Makes sure that `file` is a memory file on tmpfs with the seals `needed`, of exactly `len` octets.
+/// Returns whose it is.
+pub(super) fn check(
+    file: BorrowedFd<'_>,
+    len: usize,
+    needed: SealFlags,
+) -> Result<u32, BadSegment> {
+    let found = match rustix::fs::fcntl_get_seals(file) {
+        Ok(seals) => seals,
+        Err(Errno::INVAL) => return Err(BadSegment::NotSealable),
+        Err(errno) => return Err(errno.into()),
+    };
+    // Before the size is looked at: only a sealed size stays what it was.
+    if !found.contains(needed) {
+        return Err(BadSegment::SealsMissing {
+            found: found.bits(),
+            needed: needed.bits(),
+        });
+    }
+    if rustix::fs::fstatfs(file)?.f_type != TMPFS_MAGIC {
+        return Err(BadSegment::NotTmpfs);
+    }
+    let stat = rustix::fs::fstat(file)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+        return Err(BadSegment::NotSealable);
+    }
+    let size = u64::try_from(stat.st_size).unwrap_or(0);
+    if len == 0 || size != len as u64 {
+        return Err(BadSegment::WrongSize {
+            expected: len,
+            found: size,
+        });
+    }
+    Ok(stat.st_uid)
+}
+
+/// Pages that are looked at in one system call, an octet each.
+const PAGES_AT_ONCE: usize = 4096;
+
+pub(super) fn sealable_file(name: &str) -> io::Result<OwnedFd> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     match rustix::fs::memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL) {
         // Kernels before 6.3 do not know the flag.

@@ -14,7 +14,16 @@ pub(crate) const MAX_DESCRIPTORS: usize = 5;
 #[derive(Debug, Default)]
 pub(crate) struct Received {
     descriptors: [Option<OwnedFd>; MAX_DESCRIPTORS],
-    refuses: bool,
+    room: Room,
+}
+
+/// How many descriptors are wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Room {
+    None,
+    One,
+    #[default]
+    Most,
 }
 
 impl Received {
@@ -24,23 +33,28 @@ impl Received {
         Self::default()
     }
 
-    /// No room: the kernel closes what a peer sends before this process has it. For a server, which
-    /// takes descriptors from nobody.
+    /// No room: the kernel closes what a peer sends before this process has it.
     pub(crate) fn refusing() -> Self {
         Self {
-            refuses: true,
+            room: Room::None,
+            ..Self::default()
+        }
+    }
+
+    /// Room for one. For a server, whose clients send no more with a message.
+    pub(crate) fn one() -> Self {
+        Self {
+            room: Room::One,
             ..Self::default()
         }
     }
 
     /// The descriptors that came and have not been taken.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.descriptors.iter().flatten().count()
     }
 
     /// The descriptor at `place`, counted from 0 in the order of the message.
-    #[cfg(test)]
     pub(crate) fn take(&mut self, place: usize) -> Option<OwnedFd> {
         self.descriptors.get_mut(place)?.take()
     }
@@ -56,14 +70,16 @@ impl Received {
         receive: impl FnOnce(&mut RecvAncillaryBuffer<'_>) -> Result<T, E>,
     ) -> Result<(T, bool), E> {
         self.clear();
-        if self.refuses {
-            return Ok((receive(&mut RecvAncillaryBuffer::default())?, false));
-        }
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let (most, octets) = match self.room {
+            Room::None => return Ok((receive(&mut RecvAncillaryBuffer::default())?, false)),
+            Room::One => (1, rustix::cmsg_space!(ScmRights(1))),
+            Room::Most => (MAX_DESCRIPTORS, space.len()),
+        };
+        let mut control = RecvAncillaryBuffer::new(&mut space[..octets]);
         let received = receive(&mut control)?;
         let mut surplus = false;
-        let mut free = self.descriptors.iter_mut();
+        let mut free = self.descriptors.iter_mut().take(most);
         for message in control.drain() {
             if let RecvAncillaryMessage::ScmRights(arrived) = message {
                 for descriptor in arrived {

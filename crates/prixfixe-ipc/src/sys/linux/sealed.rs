@@ -1,0 +1,147 @@
+//! Memory files whose content nobody can change any more.
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::SealFlags;
+use rustix::io::{Errno, retry_on_intr};
+use rustix::mm::{Advice, ProtFlags};
+
+use super::mapping::{BadSegment, Mapping, check, sealable_file};
+
+/// A file of our own that is still to be filled: nobody else has it.
+#[derive(Debug)]
+pub(crate) struct DraftFile {
+    file: OwnedFd,
+    mapping: Mapping,
+}
+
+/// A file on tmpfs of a known size that nobody can write to, shrink or punch holes into, whoever made it.
+#[derive(Debug)]
+pub(crate) struct SealedFile {
+    file: OwnedFd,
+    len: usize,
+    /// It belongs to this process's user, who is told the truth about its pages.
+    ours: bool,
+}
+
+/// All of a [`SealedFile`], mapped for reading, where each of its pages exists.
+#[derive(Debug)]
+pub(crate) struct SealedMapping {
+    mapping: Mapping,
+}
+
+impl DraftFile {
+    /// Makes a file of `len` zeros, not none.
+    pub(crate) fn create(len: usize) -> io::Result<Self> {
+        if len == 0 {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let file = sealable_file("prixfixe-ipc-message")?;
+        rustix::fs::ftruncate(&file, len as u64)?;
+        let mapping = Mapping::of_file(file.as_fd(), len, ProtFlags::READ | ProtFlags::WRITE)?;
+        mapping.not_for_children()?;
+        match mapping.populate(Advice::LinuxPopulateWrite) {
+            // Kernels before 5.14 make each page when it is first written.
+            Ok(()) | Err(Errno::INVAL) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        Ok(Self { file, mapping })
+    }
+
+    /// The memory, which may be written as long as this exists.
+    pub(crate) fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    /// Lets nobody change it any more.
+    pub(crate) fn seal(self) -> io::Result<SealedFile> {
+        let Self { file, mapping } = self;
+        let len = mapping.len();
+        // The kernel refuses the seal while anybody could still write through a mapping.
+        drop(mapping);
+        rustix::fs::fcntl_add_seals(&file, SEALS)?;
+        Ok(SealedFile {
+            file,
+            len,
+            ours: true,
+        })
+    }
+}
+
+impl SealedFile {
+    /// Takes what a peer has sent as a file of `len` octets, if it is all that it has to be.
+    ///
+    /// No call that is made for it waits for a lock of the file: a peer could hold that for as long as it
+    /// likes, by writing to it from memory whose faults it answers itself.
+    pub(crate) fn accept(file: OwnedFd, len: usize) -> Result<Self, BadSegment> {
+        let owner = check(file.as_fd(), len, SEALS)?;
+        Ok(Self {
+            file,
+            len,
+            ours: owner == super::effective_uid(),
+        })
+    }
+
+    /// Maps one of our own. What of it was never written is a hole, unless the kernel has made all pages at
+    /// once.
+    pub(crate) fn map_own(&self) -> io::Result<SealedMapping> {
+        let mapping = Mapping::of_file(self.file.as_fd(), self.len, ProtFlags::READ)?;
+        Ok(SealedMapping { mapping })
+    }
+
+    /// Maps it. `None` where some page of it may not exist, or be swapped out: reading such a one through
+    /// a mapping needs memory, of which there may be none, and then faults.
+    ///
+    /// A page that exists stays, in memory or in swap: who has sealed a file against writing can punch no
+    /// hole into it either.
+    pub(crate) fn map(&self) -> io::Result<Option<SealedMapping>> {
+        // Of files of others the kernel may say that all pages are there, whether they are or not.
+        if !self.ours {
+            return Ok(None);
+        }
+        let mapping = Mapping::of_file(self.file.as_fd(), self.len, ProtFlags::READ)?;
+        if !mapping.is_resident()? {
+            return Ok(None);
+        }
+        // It spares a fault for each run of pages, and nothing more.
+        let _ = mapping.populate(Advice::LinuxPopulateRead);
+        Ok(Some(SealedMapping { mapping }))
+    }
+
+    /// Copies it to `bytes`, which are as many. Holes are read as zeros, and nothing faults.
+    pub(crate) fn read(&self, bytes: &mut [u8]) -> io::Result<()> {
+        let mut done = 0;
+        while done < bytes.len() {
+            let read =
+                retry_on_intr(|| rustix::io::pread(&self.file, &mut bytes[done..], done as u64))?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            done += read;
+        }
+        Ok(())
+    }
+}
+
+impl AsFd for SealedFile {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+impl SealedMapping {
+    /// The memory, which nobody writes as long as this exists.
+    pub(crate) fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+}
+
+/// `FUTURE_WRITE` would not do: it leaves the mappings that its maker has.
+const SEALS: SealFlags = SealFlags::SHRINK
+    .union(SealFlags::GROW)
+    .union(SealFlags::WRITE)
+    .union(SealFlags::SEAL);
