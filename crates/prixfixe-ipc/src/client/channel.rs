@@ -1,17 +1,20 @@
 //! One pair of rings as the client sees it: sending, reading replies, taking back. It never waits;
 //! blocking and asynchronous clients are built on it alike.
 
+mod long_call;
+
+pub(crate) use long_call::LongCall;
+
 use super::slots::{Addressee, Sent, Slots};
 use super::streams::{Direct, PartSent, StreamReply, Streams};
 use crate::call::Call;
 use crate::claim::{Canceller, Executed};
 use crate::fault_point::{Point, reach};
-use crate::layout::{ChannelMemory, ChannelSizes, OPENING_WORDS, REQUEST_HEADER_WORDS};
+use crate::layout::{ChannelMemory, ChannelSizes};
 use crate::memory::{OwnWord, PeerWord, Region};
 use crate::outcome::{Cause, Outcome, Refusal};
 use crate::record::{CANCEL_WORD, Ending, Opening, Payload, ReplyHeader, RequestHeader, slot_word};
 use crate::ring::{Consumer, Corrupt, Kind, Producer, Record};
-use crate::sealed_message::SealedMessage;
 
 /// A channel of this process, or what is left of it after the server has gone.
 pub(crate) struct Channel {
@@ -40,14 +43,6 @@ pub(crate) enum SendFailure {
     TooLarge,
     /// The server lies about what it has read.
     Corrupt(Corrupt),
-}
-
-/// A long call that was opened.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LongCall {
-    pub(crate) number: u64,
-    /// Its request is still to be sent, and until it is sent whole the call is not executed.
-    pub(crate) follows: bool,
 }
 
 /// What came from the server.
@@ -128,64 +123,6 @@ impl Channel {
         let opening = Opening::Stream { credit };
         let limit = self.sizes.max_payload();
         self.send_in_parts(call, call.payload(), limit, opening, 0)
-    }
-
-    /// As [`Channel::send`], of a call whose request or reply may be longer than a record. `lend` gives the
-    /// server the memory of a sealed request for the call of that number, or says that it could not.
-    pub(crate) fn open_long(
-        &mut self,
-        call: &Call<'_>,
-        reply_limit: usize,
-        lend: impl FnOnce(u64, &SealedMessage) -> bool,
-    ) -> Result<LongCall, SendFailure> {
-        let follows = call.payload().len() > self.sizes.max_payload() as usize;
-        let whole = u32::try_from(call.payload().len()).map_err(|_| SendFailure::TooLarge)?;
-        let lent = match call.lendable() {
-            Some(message) => self.lend(message, lend)?,
-            None => false,
-        };
-        let (payload, total) = if lent || follows {
-            (&[][..], whole)
-        } else {
-            (call.payload(), 0)
-        };
-        let opening = Opening::Long {
-            total,
-            credit: u32::try_from(self.streams.first_credit()).unwrap_or(u32::MAX),
-            lent,
-        };
-        let limit = u32::try_from(reply_limit).unwrap_or(u32::MAX);
-        // The server makes room for all of it when it takes the call.
-        let number = self.send_in_parts(call, payload, limit, opening, u64::MAX)?;
-        Ok(LongCall {
-            number,
-            follows: follows && !lent,
-        })
-    }
-
-    /// Gives the server the memory of the next call's request. False when `lend` says that it could not.
-    fn lend(
-        &mut self,
-        message: &SealedMessage,
-        lend: impl FnOnce(u64, &SealedMessage) -> bool,
-    ) -> Result<bool, SendFailure> {
-        if !self.streams.may_open() {
-            return Err(self.streams.why_none());
-        }
-        self.slots.next().ok_or(SendFailure::Full)?;
-        // What is lent cannot be taken back, so the record must be certain to follow.
-        let words = REQUEST_HEADER_WORDS + OPENING_WORDS;
-        if !self.requests.has_room(words) {
-            self.requests
-                .refresh_head()
-                .map_err(|_| SendFailure::Corrupt(Corrupt::Head))?;
-            if !self.requests.has_room(words) {
-                return Err(SendFailure::Full);
-            }
-        }
-        let lent = lend(self.last_call + 1, message);
-        reach(Point::ClientLent);
-        Ok(lent)
     }
 
     /// Sends a call of which we may send `allowed` octets of items at once, and returns its number.
