@@ -1,8 +1,7 @@
 //! Round trips of long messages beside a Unix socket, in turns: one blocking client, a server in a process
 //! of its own, and both sides touch every octet. The request is made for each call: in a buffer of the
-//! caller's, which then goes in parts or over the socket, or in the memory of a sealed message, which is made
-//! for it. The replies of all are copies, in parts or over the socket. "Sent again" is one sealed message in
-//! all calls.
+//! caller's, which then goes in parts, over the socket, or as a sealed message that is made of it. Sealed are
+//! the requests alone; their replies go in parts. "Sent again" is one sealed message in all calls.
 //!
 //! ```sh
 //! cargo bench -p prixfixe-ipc --features workload --bench long_messages
@@ -97,7 +96,7 @@ fn measure(check: bool) -> Result<(), Failure> {
     for (size, octets, count, bound) in SIZES {
         let mut request = vec![0; octets];
         let mut reply = vec![0; octets];
-        let again = sealed(octets, 0)?;
+        let again = SealedMessage::copy_of(&request)?;
         let mut figures: [Vec<f64>; 4] = Default::default();
         let mut call = 0;
         for turn in 0..=PAIRS {
@@ -109,8 +108,9 @@ fn measure(check: bool) -> Result<(), Failure> {
                 })?,
                 mean_us(count, || {
                     call += 1;
-                    let request = sealed(octets, call)?;
-                    by_call(&mut client, Call::sealed(&request), &mut reply)
+                    fill(&mut request, 1, call);
+                    let sealed = SealedMessage::copy_of(&request)?;
+                    by_call(&mut client, Call::sealed(&sealed), &mut reply)
                 })?,
                 mean_us(count, || {
                     by_call(&mut client, Call::sealed(&again), &mut reply)
@@ -144,13 +144,6 @@ fn measure(check: bool) -> Result<(), Failure> {
         return Err("a bound was missed".into());
     }
     Ok(())
-}
-
-/// A message that is made for a call.
-fn sealed(octets: usize, call: u64) -> std::io::Result<SealedMessage> {
-    let mut draft = SealedMessage::draft(octets)?;
-    fill(&mut draft, 1, call);
-    draft.seal()
 }
 
 fn by_call(client: &mut Client, call: Call<'_>, reply: &mut [u8]) -> Result<(), Failure> {

@@ -28,9 +28,8 @@ use crate::sys::{DraftFile, SealedFile};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Making one costs a system call for each of its steps, and new memory, which the kernel zeroes. So it is
-/// worth its while for what is sent more than once, and for messages of some hundred kilobytes that can be
-/// made in place; what lies somewhere already, and is sent once, is sent as soon in parts.
+/// Making one takes new memory, which costs more than to copy a message into memory that was used before.
+/// So it is worth its while for what is sent more than once; what is sent once goes sooner in parts.
 ///
 /// It keeps one descriptor open as long as it exists. Its memory lives as long as somebody maps it.
 pub struct SealedMessage {
@@ -59,14 +58,21 @@ impl SealedMessage {
         Ok(MessageDraft { bytes })
     }
 
-    /// A message of these bytes, which are copied once, here.
+    /// A message of these bytes, which are copied once, here: for what lies somewhere already, this takes
+    /// less time than a draft.
     ///
     /// # Errors
     /// As [`SealedMessage::draft`] and [`MessageDraft::seal`].
     pub fn copy_of(bytes: &[u8]) -> io::Result<Self> {
-        let mut draft = Self::draft(bytes.len())?;
-        draft.copy_from_slice(bytes);
-        draft.seal()
+        if u32::try_from(bytes.len()).is_err() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        Self::of_file(SealedFile::copy_of(bytes)?)
+    }
+
+    fn of_file(file: SealedFile) -> io::Result<Self> {
+        let bytes = SealedBytes::new(file.map_own()?);
+        Ok(Self { file, bytes })
     }
 
     /// What it says.
@@ -86,9 +92,7 @@ impl MessageDraft {
     /// When the system has no memory to map it anew, or something still writes to it, such as a read of a
     /// disk into it that was begun and is not over.
     pub fn seal(self) -> io::Result<SealedMessage> {
-        let file = self.bytes.seal()?;
-        let bytes = SealedBytes::new(file.map_own()?);
-        Ok(SealedMessage { file, bytes })
+        SealedMessage::of_file(self.bytes.seal()?)
     }
 }
 

@@ -40,7 +40,7 @@ impl DraftFile {
         if len == 0 {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        let file = sealable_file("prixfixe-ipc-message")?;
+        let file = sealable_file(NAME)?;
         rustix::fs::ftruncate(&file, len as u64)?;
         let mapping = Mapping::of_file(file.as_fd(), len, ProtFlags::READ | ProtFlags::WRITE)?;
         mapping.not_for_children()?;
@@ -63,16 +63,35 @@ impl DraftFile {
         let len = mapping.len();
         // The kernel refuses the seal while anybody could still write through a mapping.
         drop(mapping);
+        SealedFile::seal(file, len)
+    }
+}
+
+impl SealedFile {
+    /// Makes a file of these octets, not none. Sooner than a draft of them: new pages that are written whole
+    /// need not be zeroed first, nor met one by one.
+    pub(crate) fn copy_of(bytes: &[u8]) -> io::Result<Self> {
+        if bytes.is_empty() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let file = sealable_file(NAME)?;
+        let mut done = 0;
+        while done < bytes.len() {
+            done += retry_on_intr(|| rustix::io::pwrite(&file, &bytes[done..], done as u64))?;
+        }
+        Self::seal(file, bytes.len())
+    }
+
+    /// Lets nobody change `file` any more, which is ours.
+    fn seal(file: OwnedFd, len: usize) -> io::Result<Self> {
         rustix::fs::fcntl_add_seals(&file, SEALS)?;
-        Ok(SealedFile {
+        Ok(Self {
             file,
             len,
             ours: true,
         })
     }
-}
 
-impl SealedFile {
     /// Takes what a peer has sent as a file of `len` octets, if it is all that it has to be.
     ///
     /// No call that is made for it waits for a lock of the file: a peer could hold that for as long as it
@@ -107,8 +126,6 @@ impl SealedFile {
         if !mapping.is_resident()? {
             return Ok(None);
         }
-        // It spares a fault for each run of pages, and nothing more.
-        let _ = mapping.populate(Advice::LinuxPopulateRead);
         Ok(Some(SealedMapping { mapping }))
     }
 
@@ -140,6 +157,8 @@ impl SealedMapping {
     }
 }
 
+/// As `/proc/PID/maps` shows it.
+const NAME: &str = "prixfixe-ipc-message";
 /// `FUTURE_WRITE` would not do: it leaves the mappings that its maker has.
 const SEALS: SealFlags = SealFlags::SHRINK
     .union(SealFlags::GROW)
