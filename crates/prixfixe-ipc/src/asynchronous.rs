@@ -2,6 +2,7 @@
 
 mod connection;
 mod connector;
+mod deadlines;
 mod driver;
 mod flight;
 mod lanes;

@@ -13,6 +13,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use super::connection::Connection;
+use super::deadlines::Look;
 use super::live::{Live, Watched};
 use super::state::Shared;
 use super::timer::Timer;
@@ -70,8 +71,7 @@ enum Slept {
 /// Wakes that may stay in the pipe: reading is a system call, and only a full pipe, of one page,
 /// would swallow a wake. The kernel reports each wake whether the one before was read or not.
 const MOST_UNDRAINED: u32 = 256;
-/// How late a deadline may be noticed while replies keep the driver busy, and how late the time of a
-/// call may start to count.
+/// How late a deadline may be noticed while replies keep the driver busy.
 const DEADLINES_EVERY: Duration = Duration::from_millis(1);
 /// Looks into the rings between two looks at the clock.
 const LOOKS_PER_CLOCK: u32 = 16;
@@ -112,7 +112,7 @@ impl Driver {
                 && now.duration_since(deadlines) >= DEADLINES_EVERY
             {
                 deadlines = now;
-                self.attend_deadlines(now);
+                self.attend_deadlines(now, Look::Due);
                 self.give_back_memory();
             }
             if self.sweep() {
@@ -177,11 +177,11 @@ impl Driver {
         }
     }
 
-    /// Ends calls that are late, and returns the next deadline. `None` when nobody waits.
-    fn attend_deadlines(&mut self, now: Instant) -> Option<Instant> {
+    /// Ends calls that are late, and returns the next deadline among those looked at. `None` when nobody waits.
+    fn attend_deadlines(&mut self, now: Instant, look: Look) -> Option<Instant> {
         let mut seen = Seen::default();
         // Bounded: each turn but the last has gone past a member.
-        while let Some(ended) = expire_some(&self.live, &mut seen, now) {
+        while let Some(ended) = expire_some(&self.live, &mut seen, now, look) {
             ended.tell_ended();
         }
         if seen.grown {
@@ -217,7 +217,7 @@ impl Driver {
                 return Slept::LookAgain;
             }
             let now = Instant::now();
-            let next = self.attend_deadlines(now);
+            let next = self.attend_deadlines(now, Look::All);
             if next.is_none() && self.live.is_released() {
                 return Slept::Over;
             }
@@ -415,7 +415,7 @@ struct Seen {
 }
 
 /// Ends late calls until a member has callers to be told, which it returns.
-fn expire_some(live: &Live, seen: &mut Seen, now: Instant) -> Option<Arc<Shared>> {
+fn expire_some(live: &Live, seen: &mut Seen, now: Instant, look: Look) -> Option<Arc<Shared>> {
     let members = live.members();
     let end = members.watched.capacity();
     while let Some(index) = live.next_watched(seen.end, end) {
@@ -426,7 +426,7 @@ fn expire_some(live: &Live, seen: &mut Seen, now: Instant) -> Option<Arc<Shared>
         };
         let mut state = watched.shared.lock();
         let open = state.open();
-        let due = state.expire(now);
+        let due = state.expire(now, look);
         let connection = state.connection();
         seen.grown |= connection.is_some_and(|connection| connection.channel.has_grown());
         if state.is_waiting() {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
+use super::deadlines::Deadlines;
 use crate::layout::ChannelSizes;
 use crate::outcome::Outcome;
 
@@ -20,6 +21,7 @@ pub(super) struct Places {
     all: Box<[Place]>,
     free: Vec<u16>,
     open: usize,
+    deadlines: Deadlines,
 }
 
 /// Room for one call.
@@ -58,8 +60,7 @@ pub(super) struct Ended {
 }
 
 /// When a call has to be over. The clock is read for it only when somebody reads it anyway: a call
-/// that ends at once never pays for that, and one that does not starts counting up to a millisecond
-/// late.
+/// that ends at once never pays for that, and one that does not starts counting late: see [`Deadlines`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Due {
     pub(super) timeout: Duration,
@@ -109,6 +110,7 @@ impl Places {
             all: (0..count).map(place).collect(),
             free: (0..count).rev().collect(),
             open: 0,
+            deadlines: Deadlines::default(),
         }
     }
 
@@ -124,6 +126,7 @@ impl Places {
     /// Gives a call that was sent in `slot` a place. The caller has seen that one is free.
     pub(super) fn take_free(&mut self, slot: u16, due: Due, waker: &Waker) -> Option<u16> {
         let index = self.free.pop()?;
+        self.deadlines.add(&due);
         let place = &mut self.all[usize::from(index)];
         place.state = PlaceState::Open(slot);
         place.due = due;
@@ -140,6 +143,8 @@ impl Places {
                 PlaceState::Open(slot) => Some((index, slot)),
                 _ => None,
             })
+            // The places of those that are open mostly come first: the last freed is the next taken.
+            .take(self.open)
     }
 
     /// The slot of an open call.
@@ -148,6 +153,10 @@ impl Places {
             PlaceState::Open(slot) => Some(slot),
             _ => None,
         }
+    }
+
+    pub(super) fn deadlines(&mut self) -> &mut Deadlines {
+        &mut self.deadlines
     }
 
     pub(super) fn due(&mut self, index: u16) -> &mut Due {

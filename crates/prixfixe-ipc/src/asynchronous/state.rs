@@ -285,34 +285,6 @@ impl State {
         Ok(!wakes.is_full())
     }
 
-    /// Ends what is late at `now`. Returns the next deadline.
-    pub(super) fn expire(&mut self, now: Instant) -> Option<Instant> {
-        let mut next: Option<Instant> = None;
-        let mut late = false;
-        for index in self.places.indexes() {
-            if self.places.slot(index).is_some() {
-                let at = self.places.due(index).at(now);
-                late |= at <= now;
-                next = Some(next.map_or(at, |next| next.min(at)));
-            }
-        }
-        if !late {
-            return next;
-        }
-        // A reply that is there counts, however late its caller asks.
-        let _ = self.drain_all();
-        for index in self.places.indexes() {
-            if let Some(slot) = self.places.slot(index)
-                && self.places.due(index).at(now) <= now
-            {
-                self.end_open(index, slot, Cause::Deadline);
-            }
-        }
-        let open = self.places.open_places().map(|(index, _)| index);
-        let open = open.filter_map(|index| self.places.deadline(index));
-        open.min()
-    }
-
     /// The caller of the call at `place` has its outcome, or gives up.
     pub(super) fn release(&mut self, place: u16, wakes: &mut Wakes) -> Option<Waker> {
         if let Some(slot) = self.places.slot(place)
@@ -395,7 +367,8 @@ impl State {
         }
     }
 
-    fn end_open(&mut self, index: u16, slot: u16, cause: Cause) {
+    /// Gives up the call at `index`, whose caller is still to be told.
+    pub(super) fn end_open(&mut self, index: u16, slot: u16, cause: Cause) {
         let executed = match &mut self.connection {
             Some(connection) => connection.channel.give_up(slot),
             None => Executed::Maybe,
@@ -425,7 +398,7 @@ impl State {
     }
 
     /// Moves all replies to their places, and leaves the callers to be told.
-    fn drain_all(&mut self) -> Result<(), Corrupt> {
+    pub(super) fn drain_all(&mut self) -> Result<(), Corrupt> {
         while let Some(connection) = &mut self.connection {
             match connection.channel.next_arrival()? {
                 Some(Arrival::Reply(reply)) => {
@@ -453,7 +426,9 @@ impl State {
             if wakes.is_full() {
                 break;
             }
-            let reply = match connection.channel.next_arrival()? {
+            // Used where it was returned: it is not moved about.
+            let arrival = connection.channel.next_arrival()?;
+            let reply = match &arrival {
                 Some(Arrival::Reply(reply)) => reply,
                 Some(Arrival::Stream) => continue,
                 None => {
@@ -465,10 +440,10 @@ impl State {
             let place = connection.place_of[usize::from(reply.slot)];
             match &mut direct {
                 Some((direct, buffer)) if *direct == place => {
-                    found = self.finish_into(&reply, buffer);
+                    found = self.finish_into(reply, buffer);
                 }
                 _ => {
-                    self.finish(place, &reply);
+                    self.finish(place, reply);
                     wakes.push(self.places.take_waker(place));
                 }
             }

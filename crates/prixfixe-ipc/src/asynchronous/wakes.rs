@@ -27,6 +27,7 @@ impl Wakes {
     }
 
     /// Puts `waker` into the batch, which is not full.
+    #[inline]
     pub(super) fn push(&mut self, waker: Option<Waker>) {
         let Some(waker) = waker else {
             return;
@@ -61,7 +62,15 @@ impl Wakes {
     }
 
     /// Calls them all. Returns how many there were.
+    #[inline]
     pub(super) fn wake(&mut self) -> usize {
+        if self.count == 0 && self.nudge.is_none() {
+            return 0;
+        }
+        self.wake_all()
+    }
+
+    fn wake_all(&mut self) -> usize {
         if let Some(nudge) = self.nudge.take() {
             nudge.go();
         }
