@@ -111,7 +111,10 @@ impl Handler for StoreHandler {
             Err(StoreError::Full) => Refusal::storage_full().into(),
             Err(error) => {
                 tracing::warn!(session = %client.session, %error, "message not stored");
-                Refusal::try_later().into()
+                match error {
+                    StoreError::NoMemory(_) => Refusal::storage_full().into(),
+                    _ => Refusal::try_later().into(),
+                }
             }
         }
     }

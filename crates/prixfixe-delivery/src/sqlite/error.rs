@@ -1,13 +1,15 @@
 //! Why a message could not be stored.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use rusqlite::ErrorCode;
 
 /// Why a message could not be stored. Nothing of it is kept: an error means "not accepted".
 ///
-/// [`Full`](Self::Full) is answered with 452 4.3.1, all others with 451 4.3.0. What an I/O error
+/// [`Full`](Self::Full) and [`NoMemory`](Self::NoMemory) are answered with 452 4.3.1, all others
+/// with 451 4.3.0. What an I/O error
 /// can mean at the worst is written down in `docs/durability.md`.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -36,6 +38,9 @@ pub enum StoreError {
     /// An earlier write of this message failed or was dropped half-way.
     #[error("an earlier part of this message was not stored")]
     Incomplete,
+    /// The system gave no memory to gather the message in.
+    #[error("there is no memory for the message: {0}")]
+    NoMemory(#[source] Arc<io::Error>),
     /// A message is for somebody, and this one was not.
     #[error("a message needs a recipient")]
     NoRecipient,

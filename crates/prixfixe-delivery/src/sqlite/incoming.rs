@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::error::StoreError;
 use super::gate::{CommitGate, Ticket};
+use super::gathered::Gathered;
 use super::message::MessageDetails;
 use super::queue::{Body, ChunkWork, MessageWork, Request, Upload, Work};
 use super::store::SqliteStore;
@@ -23,7 +24,7 @@ use crate::MessageId;
 pub struct Incoming {
     store: SqliteStore,
     /// The bytes that are not on their way yet.
-    buffer: Vec<u8>,
+    buffer: Gathered,
     size: u64,
     spilled: Option<Spilled>,
     /// A write has failed, or was dropped before it ended.
@@ -42,9 +43,10 @@ struct Spilled {
 
 impl Incoming {
     pub(crate) fn new(store: SqliteStore) -> Self {
+        let buffer = Gathered::new(store.pieces());
         Self {
             store,
-            buffer: Vec::new(),
+            buffer,
             size: 0,
             spilled: None,
             broken: false,
@@ -61,13 +63,11 @@ impl Incoming {
         }
         let mut rest = bytes;
         while !rest.is_empty() {
-            if self.buffer.len() == SPILL_THRESHOLD_BYTES {
+            if self.buffer.room() == 0 {
                 self.spill().await?;
             }
-            let room = SPILL_THRESHOLD_BYTES - self.buffer.len();
-            let (now, later) = rest.split_at(room.min(rest.len()));
-            self.reserve(now.len());
-            self.buffer.extend_from_slice(now);
+            let (now, later) = rest.split_at(self.buffer.room().min(rest.len()));
+            self.buffer.extend(now)?;
             rest = later;
         }
         self.size += bytes.len() as u64;
@@ -116,7 +116,7 @@ impl Incoming {
             .reserve()
             .await
             .map_err(|_| StoreError::Closed)?;
-        let last = std::mem::take(&mut self.buffer);
+        let last = self.buffer.take();
         let (subject, body) = match self.spilled.take() {
             None => (find_subject(&last), Body::Whole(last)),
             Some(Spilled {
@@ -149,17 +149,6 @@ impl Incoming {
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
-    /// Grows the buffer by doubling, but never beyond the threshold.
-    fn reserve(&mut self, more: usize) {
-        let needed = self.buffer.len() + more;
-        if needed > self.buffer.capacity() {
-            let target = needed
-                .max(self.buffer.capacity() * 2)
-                .min(SPILL_THRESHOLD_BYTES);
-            self.buffer.reserve_exact(target - self.buffer.len());
-        }
-    }
-
     /// Sends the buffer on its way as a chunk, once the chunk before it is stored.
     async fn spill(&mut self) -> Result<(), StoreError> {
         self.await_chunk().await?;
@@ -179,7 +168,7 @@ impl Incoming {
         place.send(Request::Work(Work::Chunk(ChunkWork {
             upload: Arc::clone(&spilled.upload),
             position: spilled.position,
-            data: std::mem::take(&mut self.buffer),
+            data: self.buffer.take(),
             reply,
         })));
         spilled.position += 1;
@@ -230,7 +219,3 @@ impl Drop for CancelOnDrop {
         self.0.cancel();
     }
 }
-
-/// Bytes of a message that are kept in memory, and of each chunk beyond: above nearly all mail,
-/// and little enough for a thousand clients; a batch has room for four.
-const SPILL_THRESHOLD_BYTES: usize = 256 * 1024;

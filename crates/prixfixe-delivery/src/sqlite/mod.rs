@@ -11,6 +11,7 @@ mod fault;
 mod filter;
 mod folder;
 mod gate;
+mod gathered;
 mod health;
 mod incoming;
 mod keeper;

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::error::StoreError;
 use super::gate::{CommitGate, Ticket};
+use super::gathered::Gathered;
 use super::message::MessageDetails;
 use crate::MessageId;
 
@@ -42,12 +43,12 @@ pub(crate) struct MessageWork {
 
 /// Where the bytes of a message are.
 pub(crate) enum Body {
-    Whole(Vec<u8>),
+    Whole(Gathered),
     /// In chunks that are stored already, and the last piece.
     Chunked {
         upload: Arc<Upload>,
         position: u32,
-        last: Vec<u8>,
+        last: Gathered,
     },
 }
 
@@ -55,7 +56,7 @@ pub(crate) enum Body {
 pub(crate) struct ChunkWork {
     pub(crate) upload: Arc<Upload>,
     pub(crate) position: u32,
-    pub(crate) data: Vec<u8>,
+    pub(crate) data: Gathered,
     pub(crate) reply: oneshot::Sender<Result<(), StoreError>>,
 }
 

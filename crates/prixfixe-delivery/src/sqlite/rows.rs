@@ -17,7 +17,7 @@ pub(crate) fn insert_message(
     let details = &work.details;
     details.trace.render(id, trace);
     let (upload, body) = match &work.body {
-        Body::Whole(bytes) => (None, Some(bytes.as_slice())),
+        Body::Whole(bytes) => (None, Some(&**bytes)),
         Body::Chunked {
             upload,
             position,

@@ -14,6 +14,7 @@ use super::disk::Disk;
 use super::error::Cause;
 use super::fault::{FaultPoint, Faults};
 use super::folder::{FolderError, LockedFolder, database_file};
+use super::gathered::Pieces;
 use super::health::Health;
 use super::incoming::Incoming;
 use super::keeper::Keeper;
@@ -41,6 +42,7 @@ pub struct SqliteStore {
 struct Inner {
     queue: mpsc::Sender<Request>,
     shared: Arc<Shared>,
+    pieces: Arc<Pieces>,
     disk: Disk,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
@@ -103,6 +105,7 @@ impl SqliteStore {
         let inner = Inner {
             queue: sender,
             shared,
+            pieces: Arc::default(),
             disk,
             writer: Mutex::new(Some(thread)),
         };
@@ -167,6 +170,10 @@ impl SqliteStore {
 
     pub(crate) fn shared(&self) -> &Shared {
         &self.inner.shared
+    }
+
+    pub(crate) fn pieces(&self) -> &Arc<Pieces> {
+        &self.inner.pieces
     }
 }
 

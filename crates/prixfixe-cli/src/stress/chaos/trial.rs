@@ -52,8 +52,6 @@ const WARM_UP_MESSAGES: u64 = 300;
 /// How much more private memory a server may have after a fault: what an allocator keeps for the
 /// next time, and pages of the store's cache.
 pub(super) const MOST_GROWTH_OCTETS: u64 = 16 << 20;
-/// The most memory that a body takes on its way into the store; see `docs/durability.md`.
-const MOST_OF_BODY_OCTETS: u64 = 512 << 10;
 /// How many more descriptors: connections of the healthy load that end at their leisure.
 const MOST_MORE_DESCRIPTORS: u64 = 4;
 /// How long a server may take until it takes mail again, and until memory and descriptors are back.
@@ -365,13 +363,6 @@ impl Scene<'_> {
         Usage::of(self.pid?).ok()
     }
 
-    fn most_growth_octets(&self) -> u64 {
-        match self.row.fault {
-            Fault::Memory(bodies) => MOST_GROWTH_OCTETS + bodies as u64 * MOST_OF_BODY_OCTETS,
-            _ => MOST_GROWTH_OCTETS,
-        }
-    }
-
     /// What the server takes once it is back at its level, or after a while if it is not.
     fn settled(&self, before: Usage, faults: &mut Vec<String>) -> Usage {
         let deadline = Instant::now() + PATIENCE;
@@ -380,7 +371,7 @@ impl Scene<'_> {
             let Some(now) = self.usage() else {
                 return before;
             };
-            let memory = now.private <= before.private + self.most_growth_octets();
+            let memory = now.private <= before.private + MOST_GROWTH_OCTETS;
             let descriptors = now.descriptors <= before.descriptors + MOST_MORE_DESCRIPTORS;
             if memory && descriptors {
                 return now;
