@@ -10,39 +10,19 @@ mod server_process;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use prixfixe_ipc::typed::{self, Rkyv, Service};
-use prixfixe_ipc::workload::{digest, fill, replying_to};
+use prixfixe_ipc::typed::{self, Service};
+use prixfixe_ipc::workload::{Record, digest, fill, replying_to};
 use prixfixe_ipc::{Refusal, Reply, Request, ServerConfig};
 use server_process::{Failure, ServerProcess, name_to_serve};
 
 /// Octets of every payload, of either kind, typed header included.
-const PAYLOAD: usize = 1024;
+const PAYLOAD: usize = Record::PAYLOAD;
 /// Turns of each kind; medians are of so many.
 const PAIRS: usize = 31;
 /// How long a turn lasts.
 const TURN: Duration = Duration::from_millis(200);
 /// Calls between two looks at the clock.
 const BATCH: u64 = 1_000;
-
-/// What is stored: as a message of an application would be, with numbers, texts, lists and octets.
-#[derive(rkyv::Archive, rkyv::Serialize)]
-struct Record {
-    client: u64,
-    number: u64,
-    subject: String,
-    recipients: Vec<String>,
-    body: Vec<u8>,
-}
-
-impl typed::Request for Record {
-    type Reply = Record;
-    type Codec = Rkyv;
-    const TYPE: u32 = 1;
-    const VERSION: u32 = 1;
-}
-
-/// What the encoding of a [`Record`] has beside its body; checked before anything is measured.
-const BESIDE_THE_BODY: usize = 132;
 
 fn main() -> Result<(), Failure> {
     match name_to_serve() {
@@ -54,13 +34,12 @@ fn main() -> Result<(), Failure> {
 fn serve(name: &str) -> Result<(), Failure> {
     let service = Service::new()
         .on::<Record>(move |asked, _| {
-            let (client, number) = (asked.client.to_native(), asked.number.to_native());
+            let (client, number) = (asked.client.to_native(), asked.call.to_native());
             let texts = asked.recipients.iter().map(|recipient| recipient.len());
             black_box(texts.sum::<usize>() + asked.subject.len());
             black_box(digest(&asked.body));
-            let mut answer = record();
-            (answer.client, answer.number) = (replying_to(client), number);
-            fill(&mut answer.body, replying_to(client), number);
+            let mut answer = Record::new();
+            answer.fill(replying_to(client), number);
             Ok(answer)
         })
         .otherwise(|request: Request<'_>, reply: &mut Reply<'_>| {
@@ -82,7 +61,6 @@ fn measure() -> Result<(), Failure> {
     let server = ServerProcess::start("typed")?;
     let mut client = typed::Client::connect(&server.address)?;
     let mut asker = Asker::new();
-    asker.check_sizes(&mut client)?;
 
     let (mut raw, mut typed) = (Vec::new(), Vec::new());
     for turn in 0..=PAIRS {
@@ -142,7 +120,7 @@ impl Asker {
             raw: vec![0; PAYLOAD],
             reply: vec![0; PAYLOAD],
             expected: vec![0; PAYLOAD],
-            record: record(),
+            record: Record::new(),
         }
     }
 
@@ -158,41 +136,12 @@ impl Asker {
     }
 
     fn typed(&mut self, client: &mut typed::Client, number: u64) -> Result<(), Failure> {
-        (self.record.client, self.record.number) = (1, number);
-        fill(&mut self.record.body, 1, number);
+        self.record.fill(1, number);
         let reply = client.call(&self.record).completed()?;
-        same(reply.number.to_native(), number)?;
+        same(reply.call.to_native(), number)?;
         let expected = &mut self.expected[..self.record.body.len()];
         fill(expected, replying_to(1), number);
         same(digest(&reply.body), digest(expected))
-    }
-
-    /// That both kinds are of the size that is claimed.
-    fn check_sizes(&mut self, client: &mut typed::Client) -> Result<(), Failure> {
-        let mut exact = typed::Buffer::for_replies_of(PAYLOAD);
-        let mut short = typed::Buffer::for_replies_of(PAYLOAD - 1);
-        client
-            .bytes()
-            .call_typed(&self.record, &mut exact)
-            .completed()?;
-        let refused = client
-            .bytes()
-            .call_typed(&self.record, &mut short)
-            .completed();
-        if refused.is_ok() {
-            return Err("the record is smaller than it should be".into());
-        }
-        Ok(())
-    }
-}
-
-fn record() -> Record {
-    Record {
-        client: 0,
-        number: 0,
-        subject: "the subject of this record".to_owned(),
-        recipients: vec!["ada@example.org".to_owned(), "grace@example.org".to_owned()],
-        body: vec![0; PAYLOAD - BESIDE_THE_BODY],
     }
 }
 

@@ -2,6 +2,12 @@
 //! receiver computes one digest over all bytes. Benchmarks and stress runs make and check each
 //! payload inside the timed path, so that no figure is had by moving bytes nobody looked at.
 
+#[cfg(feature = "rkyv")]
+mod record;
+
+#[cfg(feature = "rkyv")]
+pub use record::Record;
+
 /// Fills `payload` with the bytes of call `call` of client `client`: 8 bytes at a time from a
 /// counter, each word by itself, so that no two calls carry the same bytes and a processor makes
 /// several words at once.

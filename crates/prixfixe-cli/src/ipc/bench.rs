@@ -17,6 +17,7 @@ mod roles;
 mod run;
 mod setting;
 mod table;
+mod typed;
 mod verdict;
 
 use std::collections::HashMap;
@@ -201,6 +202,7 @@ fn measured_alone(kind: Kind, row: &str, extent: Extent) -> Result<Vec<Verdict>,
         Kind::Descriptors => resources::descriptors(row, extent),
         Kind::Idle => resources::idle(row, extent),
         Kind::Recovery => recovery::recovery(row, extent),
+        Kind::Typed => typed::typed(row, extent),
     }
 }
 

@@ -19,6 +19,7 @@ pub(super) enum Kind {
     Descriptors,
     Idle,
     Recovery,
+    Typed,
 }
 
 /// Calls under a load, beside those of peers under the same.
@@ -439,6 +440,11 @@ pub(super) const ROWS: &[Row] = &[
             bounds: &[Bound::Rate(1_000_000.0)],
         },
     ),
+    Row {
+        name: "typed",
+        about: "one client, typed calls and calls of bytes in turns, 1 KB",
+        kind: Kind::Typed,
+    },
     Row {
         name: "memory",
         about: "1,000 clients connected: private and shared memory of the server, idle and busy",

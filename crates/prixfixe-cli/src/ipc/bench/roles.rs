@@ -11,7 +11,7 @@ use super::drive::{Plan, Stop, drive};
 use super::measure::{ClientReport, ServerReport};
 use super::payload::{Caller, Faults, answerer};
 use super::setting::{Layout, Pin, Setting};
-use super::{async_clients, holder, recovery};
+use super::{async_clients, holder, recovery, typed};
 use crate::cli::Outcome;
 use crate::ipc::{in_words, parent};
 
@@ -47,6 +47,8 @@ pub(super) enum Task {
     Hold,
     /// They call all the time, and say when the server went and came.
     Recover,
+    /// Typed calls and calls of bytes take turns.
+    Compare,
 }
 
 impl Task {
@@ -55,6 +57,7 @@ impl Task {
             Self::Call => "call",
             Self::Hold => "hold",
             Self::Recover => "recover",
+            Self::Compare => "compare",
         }
     }
 }
@@ -74,7 +77,11 @@ impl Server {
             let reported = report_server(&counted, listening);
             std::process::exit(i32::from(reported.is_err()));
         })?;
-        server.serve(answerer(faults))?;
+        if setting.load.typed {
+            server.serve(typed::service(faults))?;
+        } else {
+            server.serve(answerer(faults))?;
+        }
         Ok(Outcome::Done)
     }
 }
@@ -105,6 +112,7 @@ impl Clients {
         match (self.task, setting.load.layout) {
             (Task::Hold, _) => holder::hold(&setting, clients)?,
             (Task::Recover, _) => recovery::call_through(&setting, self.from)?,
+            (Task::Compare, _) => typed::take_turns(&setting, self.from)?,
             (Task::Call, Layout::Processes) => call(&setting, self.from)?,
             (Task::Call, Layout::Async(runtime)) => {
                 async_clients::call(&setting, clients, runtime)?;

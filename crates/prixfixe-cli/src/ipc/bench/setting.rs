@@ -25,6 +25,8 @@ pub(super) struct Load {
     pub(super) in_flight: u32,
     pub(super) pace: Pace,
     pub(super) pin: Pin,
+    /// The server answers typed calls as well.
+    pub(super) typed: bool,
 }
 
 /// How clients are spread over processes.
@@ -99,6 +101,7 @@ impl Load {
         in_flight: 1,
         pace: Pace::Closed,
         pin: Pin::None,
+        typed: false,
     };
 
     /// Whether the time of every call is taken. Without that, the mean follows from the duration,
