@@ -7,7 +7,7 @@ use serde_json::json;
 use super::conclusion::{Findings, Finished};
 use super::gathered::Gathered;
 use super::progress::Progress;
-use super::setting::{CallerSetting, Connects, Pace, Sizes};
+use super::setting::{CallerSetting, Connects, Pace};
 use super::stage::{Stage, StageError};
 
 /// How large it is.
@@ -28,10 +28,9 @@ impl Bomb {
     };
 
     pub(super) fn run(self, findings: &mut Findings) -> Result<(), StageError> {
-        let mut stage = Stage::set(Sizes::usual(), self.clients, false)?;
+        let mut stage = Stage::set(self.clients, false)?;
         let setting = CallerSetting {
             address: stage.setting.address.clone(),
-            sizes: Sizes::usual(),
             payload: PAYLOAD,
             calls: self.calls,
             connects: Connects::AtTheStart,

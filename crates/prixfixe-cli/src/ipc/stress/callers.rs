@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
-use prixfixe_ipc::{Call, Client, ClientOptions, Connector};
+use prixfixe_ipc::{Call, Client, Connector};
 use serde::{Deserialize, Serialize};
 
 use super::door::get_in;
@@ -100,12 +100,9 @@ struct Caller {
 impl Callers {
     fn new(setting: &CallerSetting, numbers: Range<u32>) -> io::Result<Self> {
         let address = address(&setting.address).map_err(|error| in_words(&error))?;
-        let mut options = ClientOptions::default();
-        let sizes = setting.sizes.of_channel();
-        options.sizes = sizes.map_err(|error| in_words(&error))?;
         let clients = numbers.map(u64::from).map(|number| Caller {
             number,
-            connector: Connector::with_options(address.clone(), options.clone()),
+            connector: Connector::new(address.clone()),
             client: None,
             told: Told::new(number),
         });

@@ -17,7 +17,6 @@ use rustix::process::Signal;
 
 use super::conclusion::Findings;
 use super::progress::Progress;
-use super::setting::Sizes;
 use super::stage::{PATIENCE, Stage, StageError};
 use crate::ipc::children::ChildIndex;
 use crate::ipc::clock::{self, Nanos};
@@ -90,7 +89,7 @@ impl Chaos {
 
 impl Storm {
     fn brew(seed: u64) -> Result<Self, StageError> {
-        let stage = Stage::set(Sizes::usual(), 0, true)?;
+        let stage = Stage::set(0, true)?;
         let setting = CallerSetting {
             address: stage.setting.address.clone(),
             folder: stage.folder().to_owned(),

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::conclusion::{Findings, Finished};
 use super::gathered::Gathered;
 use super::progress::Progress;
-use super::setting::{CallerSetting, Connects, Pace, Sizes};
+use super::setting::{CallerSetting, Connects, Pace};
 use super::stage::{Stage, StageError};
 use crate::ipc::process::{self, Holdings, Memory};
 
@@ -45,10 +45,9 @@ impl Leak {
 
     pub(super) fn run(self, seed: u64, findings: &mut Findings) -> Result<(), StageError> {
         let mut dice = StdRng::seed_from_u64(seed);
-        let mut stage = Stage::set(Sizes::usual(), self.most, false)?;
+        let mut stage = Stage::set(self.most, false)?;
         let setting = CallerSetting {
             address: stage.setting.address.clone(),
-            sizes: Sizes::usual(),
             payload: PAYLOAD,
             calls: self.calls,
             connects: Connects::AtTheStart,

@@ -1,5 +1,6 @@
 //! Level 2: what many clients and large messages take of private and of shared memory.
 
+use prixfixe_ipc::ChannelSizes;
 use prixfixe_load::resources::ResourceWatch;
 use prixfixe_load::results::notation;
 use serde_json::json;
@@ -8,7 +9,7 @@ use super::conclusion::{Findings, Finished};
 use super::footprint::Footprint;
 use super::gathered::Gathered;
 use super::progress::Progress;
-use super::setting::{CallerSetting, Connects, Pace, Sizes};
+use super::setting::{CallerSetting, Connects, Pace};
 use super::stage::{Stage, StageError};
 
 /// Its crowds, one after the other, before the same server.
@@ -24,15 +25,6 @@ struct Load {
     clients: u32,
     calls: u64,
     payload: u32,
-    sizes: SizesOf,
-}
-
-/// Which channels carry the messages of a load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum SizesOf {
-    Usual,
-    /// Rings that hold each message whole.
-    Mebibyte,
 }
 
 impl Memory {
@@ -43,14 +35,12 @@ impl Memory {
                 clients: 500,
                 calls: 1_000,
                 payload: 4 << 10,
-                sizes: SizesOf::Usual,
             },
             Load {
                 name: "1 MB",
                 clients: 100,
                 calls: 500,
                 payload: 1 << 20,
-                sizes: SizesOf::Mebibyte,
             },
         ],
     };
@@ -72,7 +62,7 @@ impl Memory {
     pub(super) fn run(self, findings: &mut Findings) -> Result<(), StageError> {
         let clients = self.crowds.map(|load| load.clients);
         let most = clients.into_iter().max().unwrap_or(0);
-        let mut stage = Stage::set(Sizes::MEBIBYTE, most, false)?;
+        let mut stage = Stage::set(most, false)?;
         let mut rows = Vec::new();
         rows.push(row("", "alone", "server", server(&stage)?));
         for load in self.crowds {
@@ -92,10 +82,6 @@ impl Load {
     ) -> Result<(), StageError> {
         let setting = CallerSetting {
             address: stage.setting.address.clone(),
-            sizes: match self.sizes {
-                SizesOf::Usual => Sizes::usual(),
-                SizesOf::Mebibyte => Sizes::MEBIBYTE,
-            },
             payload: self.payload,
             calls: self.calls,
             connects: Connects::BeforeTheStart,
@@ -141,7 +127,7 @@ impl Load {
                 "clients": self.clients,
                 "calls": self.calls,
                 "payload": self.payload,
-                "ring": setting.sizes.ring,
+                "ring": ChannelSizes::default().ring(),
             }),
             server: Some((&resources, performance.began)),
         });

@@ -12,7 +12,7 @@ use super::conclusion::{Findings, Finished};
 use super::gathered::Gathered;
 use super::latencies::Latencies;
 use super::progress::Progress;
-use super::setting::{CallerSetting, Connects, Pace, Sizes};
+use super::setting::{CallerSetting, Connects, Pace};
 use super::stage::{Performance, Stage, StageError};
 use crate::ipc::clock::Nanos;
 use crate::ipc::in_words;
@@ -39,14 +39,13 @@ impl Noise {
     };
 
     pub(super) fn run(self, bare: &BareProbe, findings: &mut Findings) -> Result<(), StageError> {
-        let mut stage = Stage::set(Sizes::usual(), self.clients + PROBES, false)?;
+        let mut stage = Stage::set(self.clients + PROBES, false)?;
         let interval = Duration::from_secs(1)
             .saturating_mul(self.clients)
             .checked_div(self.rate.max(1))
             .unwrap_or_default();
         let setting = CallerSetting {
             address: stage.setting.address.clone(),
-            sizes: Sizes::usual(),
             payload: NOISE_PAYLOAD,
             calls: u64::MAX,
             connects: Connects::BeforeTheStart,
@@ -128,7 +127,6 @@ impl Noise {
     fn probe(&self, stage: &mut Stage, number: u32, kind: Kind) -> Result<Performance, StageError> {
         let setting = CallerSetting {
             address: stage.setting.address.clone(),
-            sizes: Sizes::usual(),
             payload: PROBE_PAYLOAD,
             calls: self.probes,
             connects: Connects::BeforeTheStart,

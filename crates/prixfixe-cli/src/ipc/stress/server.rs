@@ -45,16 +45,13 @@ impl StressServer {
     pub(in crate::ipc) fn run(self) -> io::Result<Outcome> {
         let setting: ServerSetting = serde_json::from_str(&self.setting)?;
         begin()?;
-        let mut config = ServerConfig::default();
-        let sizes = setting.sizes.of_channel();
-        config.max_sizes = sizes.map_err(|error| in_words(&error))?;
         let book = match &setting.journal {
             Some(path) => Execution::Kept(JournalFile::open(path)?),
             None => Execution::InMemory(Shared::new(setting.clients)),
         };
         let address = address(&setting.address).map_err(|error| in_words(&error))?;
-        let server =
-            prixfixe_ipc::Server::bind(&address, config).map_err(|error| in_words(&error))?;
+        let server = prixfixe_ipc::Server::bind(&address, ServerConfig::default())
+            .map_err(|error| in_words(&error))?;
         let listening = clock::now();
         let asked = match &book {
             Execution::InMemory(journal) => Some(journal.clone()),

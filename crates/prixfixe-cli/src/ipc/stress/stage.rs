@@ -12,7 +12,7 @@ use super::interrupt::remove_when_stopped;
 use super::journal::Journal;
 use super::progress::Progress;
 use super::server::JOURNAL;
-use super::setting::{CallerSetting, ServerSetting, Sizes, address};
+use super::setting::{CallerSetting, ServerSetting, address};
 use crate::ipc::children::{ChildError, ChildIndex, Children};
 use crate::ipc::clock::{self, Nanos};
 use crate::ipc::in_words;
@@ -60,7 +60,7 @@ pub(super) struct Performance {
 
 impl Stage {
     /// A server that listens, for clients with numbers up to `clients`.
-    pub(super) fn set(sizes: Sizes, clients: u32, has_file: bool) -> Result<Self, StageError> {
+    pub(super) fn set(clients: u32, has_file: bool) -> Result<Self, StageError> {
         let folder = tempfile::Builder::new()
             .prefix("prixfixe-stress-")
             .tempdir()
@@ -68,7 +68,6 @@ impl Stage {
         remove_when_stopped(folder.path().to_owned())?;
         let setting = ServerSetting {
             address: folder.path().join("socket").to_string_lossy().into_owned(),
-            sizes,
             clients,
             journal: has_file.then(|| folder.path().join("journal")),
         };
