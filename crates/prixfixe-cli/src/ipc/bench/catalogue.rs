@@ -452,7 +452,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "descriptors",
-        about: "10,000 channels of 100 processes, and 9,000 clients with one each",
+        about: "10,000 channels of 100 processes, and 9,000 processes with one each: descriptors and memory",
         kind: Kind::Descriptors,
     },
     Row {

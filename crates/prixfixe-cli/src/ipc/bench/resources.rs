@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::cgroup::Group;
 use super::holder::CALL;
 use super::process::{self, Memory};
-use super::roles::Task;
 use super::run::{PATIENCE, RunError, Stage};
 use super::setting::Load;
 use super::verdict::Verdict;
@@ -48,7 +47,7 @@ pub(super) fn memory(row: &str, extent: Extent) -> Result<Vec<Verdict>, RunError
         Ok(group) => group.take(server).and_then(|()| group.used()),
         Err(error) => Err(io::Error::from(error.kind())),
     };
-    let holders = stage.add_clients_in(Task::Hold, |pid| match &group {
+    let holders = stage.add_holders(clients, |pid| match &group {
         Ok(group) => group.take(pid),
         Err(_) => Ok(()),
     })?;
@@ -91,33 +90,61 @@ pub(super) fn memory(row: &str, extent: Extent) -> Result<Vec<Verdict>, RunError
     Ok(verdicts)
 }
 
-/// Descriptors of the server for many channels and for many clients.
+/// What a server needs for many channels of some processes, and of many processes with one each: its
+/// descriptors, and its memory.
 pub(super) fn descriptors(row: &str, extent: Extent) -> Result<Vec<Verdict>, RunError> {
     let mut verdicts = Vec::new();
-    for (clients, channels) in [(100, 100), (9_000, 1)] {
-        let (clients, channels) = (extent.of(clients), channels);
-        let mut stage = Stage::set(&load(clients, channels), Duration::ZERO)?;
-        let server = stage.children.pid(stage.server);
-        let alone = process::descriptors(server).map_err(RunError::Process)?;
-        stage.add_clients(Task::Hold)?;
-        let with_clients = process::descriptors(server).map_err(RunError::Process)?;
-        // One for each client process and one for the trust domain, whose hints take another.
-        let formula = alone + u64::from(clients) + 2;
-        let what = format!("server, {clients} clients × {channels} channels (at most 1 each + 2)");
-        verdicts.push(Verdict::at_most(
-            row,
-            &what,
-            Some(float(with_clients)),
-            Some(float(formula)),
-        ));
-        verdicts.push(Verdict::at_most(
-            row,
-            "of `ulimit -n`",
-            Some(float(with_clients)),
-            Some(20_000.0),
-        ));
+    for (processes, channels) in [(100, 100), (9_000, 1)] {
+        let processes = extent.of(processes);
+        verdicts.extend(connected(row, processes, channels)?);
     }
     Ok(verdicts)
+}
+
+/// A server before so many processes, with so many channels each, every one of which makes a call.
+fn connected(row: &str, processes: u32, channels: u32) -> Result<Vec<Verdict>, RunError> {
+    let mut stage = Stage::set(&load(processes, channels), Duration::ZERO)?;
+    let server = stage.children.pid(stage.server);
+    let group = Group::make().and_then(|group| group.take(server).map(|()| group));
+    let charged = || group.as_ref().ok().and_then(|group| group.used().ok());
+    let before = charged();
+    let alone = process::descriptors(server).map_err(RunError::Process)?;
+    let holders = stage.add_holders(1, |_| Ok(()))?;
+    let with_clients = process::descriptors(server).map_err(RunError::Process)?;
+    let idle = process::memory(server).map_err(RunError::Process)?;
+    let growth = before.zip(charged());
+    for holder in &holders {
+        stage.children.say(*holder, CALL)?;
+    }
+    stage.children.hear(&holders, PATIENCE)?;
+    let called = process::memory(server).map_err(RunError::Process)?;
+    let who = format!("{processes} processes × {channels} channels");
+    let figures = |memory: Memory| {
+        [memory.anonymous, memory.shared, memory.page_tables]
+            .map(|kib| format!("{:.1}", mebibytes(kib * 1024)))
+            .join(", ")
+    };
+    // One for each client process and one for the trust domain, whose hints take another.
+    let formula = alone + u64::from(processes) + 2;
+    let growth = match growth {
+        Some((before, after)) => format!("{:.1}", mebibytes(after.saturating_sub(before))),
+        None => "no group can be made or read".to_owned(),
+    };
+    let at_most = |what: &str, most| {
+        let what = format!("{who}: descriptors of the server, {what}");
+        Verdict::at_most(row, &what, Some(float(with_clients)), Some(most))
+    };
+    let reported = |what: &str, measured| {
+        let what = format!("{who}: {what}");
+        Verdict::reported(row, &what, measured)
+    };
+    Ok(vec![
+        at_most("1 for each + 2", float(formula)),
+        at_most("of `ulimit -n`", 20_000.0),
+        reported("RssAnon, RssShmem, VmPTE MB, idle", figures(idle)),
+        reported("the same after a call on each", figures(called)),
+        reported("control group of the server: growth MB", growth),
+    ])
 }
 
 /// What idle clients and their server do while nobody calls.
@@ -128,7 +155,7 @@ pub(super) fn idle(row: &str, extent: Extent) -> Result<Vec<Verdict>, RunError> 
         Extent::Quick => Duration::from_secs(10),
     };
     let mut stage = Stage::set(&load(clients, 1), Duration::ZERO)?;
-    let holders = stage.add_clients(Task::Hold)?;
+    let holders = stage.add_holders(clients, |_| Ok(()))?;
     // Who has just connected may still look for work before it sleeps.
     thread::sleep(SETTLING);
     let all = [vec![stage.server], holders].concat();

@@ -1,13 +1,14 @@
 //! One run of ours: a server, its clients, a common start, and one line in the end.
 
 use std::io;
+use std::ops::Range;
 use std::time::Duration;
 
 use super::children::{ChildError, ChildIndex, Children};
 use super::clock;
 use super::measure::{ClientReport, Line, NoCalls, ServerReport};
 use super::roles::{READY, REPORT, Task};
-use super::setting::{Layout, Load, Setting};
+use super::setting::{Load, Setting};
 
 /// Why a run has no line.
 #[derive(Debug, thiserror::Error)]
@@ -99,23 +100,31 @@ impl Stage {
 
     /// Its clients, connected and warm.
     pub(super) fn add_clients(&mut self, task: Task) -> Result<Vec<ChildIndex>, RunError> {
-        self.add_clients_in(task, |_| Ok(()))
+        let ranges = self.setting.load.processes();
+        self.add_processes(task, ranges, |_| Ok(()))
     }
 
-    /// The same, each first shown to `started` by its process id.
-    pub(super) fn add_clients_in(
+    /// Clients that connect and stay, `per_process` of them in each process, which is first shown to
+    /// `started` by its id.
+    pub(super) fn add_holders(
+        &mut self,
+        per_process: u32,
+        started: impl Fn(u32) -> io::Result<()>,
+    ) -> Result<Vec<ChildIndex>, RunError> {
+        let clients = self.setting.load.clients;
+        let step = per_process.max(1);
+        let ranges = (0..clients).step_by(step as usize);
+        let ranges = ranges.map(|from| from..clients.min(from.saturating_add(step)));
+        self.add_processes(Task::Hold, ranges.collect(), started)
+    }
+
+    fn add_processes(
         &mut self,
         task: Task,
+        ranges: Vec<Range<u32>>,
         started: impl Fn(u32) -> io::Result<()>,
     ) -> Result<Vec<ChildIndex>, RunError> {
         let json = serde_json::to_string(&self.setting)?;
-        let holds_all = task == Task::Hold;
-        let ranges = match self.setting.load.layout {
-            Layout::Processes if holds_all => {
-                std::iter::once(0..self.setting.load.clients).collect()
-            }
-            _ => self.setting.load.processes(),
-        };
         let mut clients = Vec::with_capacity(ranges.len());
         for numbers in ranges {
             let name = format!("client {}", numbers.start);
@@ -169,5 +178,5 @@ fn start_server(
 
 /// From the last word of the program to the start: time for every process to hear it and sleep.
 const LEAD: Duration = Duration::from_millis(100);
-/// For starting, connecting and warming up a thousand processes, and for reporting.
+/// For connecting and warming up thousands of processes, and for reporting.
 pub(super) const PATIENCE: Duration = Duration::from_secs(120);
