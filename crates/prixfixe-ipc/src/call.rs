@@ -45,8 +45,9 @@ impl<'a> Call<'a> {
     /// As [`Call::new`], with the bytes of a message whose memory the server is given. The handler sees no
     /// difference.
     ///
-    /// From 256 KiB on it is not copied; a shorter one goes as any other bytes do, and so does every one
-    /// in a [`Pipeline`](crate::Pipeline), or while the server has too much to read on its socket.
+    /// From 256 KiB on a server of the same user reads it in place; a shorter one goes as any other bytes
+    /// do, and so does every one in a [`Pipeline`](crate::Pipeline), to another user's server, or while the
+    /// server has too much to read on its socket.
     pub fn sealed(message: &'a SealedMessage) -> Self {
         Self {
             sealed: Some(message),

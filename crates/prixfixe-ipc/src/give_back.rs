@@ -25,6 +25,9 @@ impl GiveBack {
     pub(crate) fn note(&mut self) {
         if self.due.is_none() {
             self.due = Some(Instant::now() + AFTER);
+        } else if self.next > 0 {
+            // A look is under way, and may have passed it.
+            self.again = true;
         }
     }
 
@@ -80,6 +83,17 @@ mod tests {
         make_due(&mut looks);
         assert_eq!(looks.look(2, |_| Some(false)), None);
         assert_eq!(looks.look(2, |_| unreachable!()), None);
+    }
+
+    #[test]
+    fn a_ring_that_grows_during_a_look_has_another() {
+        let mut looks = GiveBack::default();
+        looks.note();
+        make_due(&mut looks);
+        assert_eq!(looks.look(40, |_| Some(false)), Some(Duration::ZERO));
+        looks.note();
+        while looks.look(40, |_| Some(false)) == Some(Duration::ZERO) {}
+        assert!(looks.due.is_some());
     }
 
     #[test]

@@ -62,6 +62,8 @@ pub(crate) enum ServerMessage {
         hints: u32,
         /// The largest sizes that a channel may ask for.
         limits: ChannelSizes,
+        /// Whether the client may lend memory.
+        lends: bool,
     },
     /// A channel. Descriptor: its segment.
     Opened {
@@ -170,6 +172,7 @@ impl ServerMessage {
                 server_page,
                 hints,
                 limits,
+                lends,
             } => {
                 let [ring, max_payload, max_in_flight] = sizes_to_words(limits);
                 [
@@ -180,7 +183,7 @@ impl ServerMessage {
                     ring,
                     max_payload,
                     max_in_flight,
-                    0,
+                    u64::from(lends),
                 ]
             }
             Self::Opened {
@@ -219,11 +222,12 @@ impl ServerMessage {
                 ring,
                 max_payload,
                 max_in_flight,
-                0,
+                lends @ 0..=1,
             ] => Ok(Self::Welcome {
                 server_page: small(server_page)?,
                 hints: small(hints)?,
                 limits: sizes_from_words([ring, max_payload, max_in_flight])?,
+                lends: lends == 1,
             }),
             [
                 kind::OPENED,
@@ -409,6 +413,7 @@ mod tests {
                     server_page: 8192,
                     hints: 128,
                     limits: sizes,
+                    lends: true,
                 },
                 ServerMessage::Opened {
                     channel: 1,

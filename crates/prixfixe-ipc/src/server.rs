@@ -23,6 +23,7 @@ mod stream_desk;
 mod streams;
 mod token;
 mod unshown;
+mod vain_rings;
 mod window;
 
 pub use async_handler::{AsyncHandler, OwnedReply, OwnedRequest};

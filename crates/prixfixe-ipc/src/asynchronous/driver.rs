@@ -222,11 +222,8 @@ impl Driver {
                 return Slept::Over;
             }
             let wakes_at = next.map(|next| next.min(looked + LONGEST_SLEEP).max(now));
-            // Who waits wakes the driver often enough.
-            let looks_at = match wakes_at {
-                None => self.give_back_memory().map(|left| now + left),
-                Some(_) => None,
-            };
+            // Who waits wakes the driver often enough for the next look.
+            let looks_at = self.give_back_memory().map(|left| now + left);
             self.live.driver_sleeps(wakes_at);
             count(&self.live.counters.sleeps);
             match self.event(wakes_at.or(looks_at)).await {

@@ -36,6 +36,8 @@ pub(crate) struct Link {
     hints: Region,
     doorbell: Doorbell,
     found_gone: AtomicBool,
+    /// Whether the server takes memory that is lent.
+    lends: bool,
     /// Held while something is asked, so that answers meet their questions. Never during a call.
     conversation: Mutex<Conversation>,
 }
@@ -122,7 +124,10 @@ impl Link {
         let (answer, descriptors) = greet(&socket, role, deadline)?;
         reach(Point::ClientWelcomed);
         let ServerMessage::Welcome {
-            server_page, hints, ..
+            server_page,
+            hints,
+            lends,
+            ..
         } = answer
         else {
             return Err(refusal_or_protocol(answer));
@@ -158,6 +163,7 @@ impl Link {
             hints,
             doorbell,
             found_gone: AtomicBool::new(false),
+            lends,
             socket,
             conversation: Mutex::default(),
         };
@@ -188,6 +194,9 @@ impl Link {
         let Ok(octets) = u32::try_from(message.as_bytes().len()) else {
             return false;
         };
+        if !self.lends {
+            return false;
+        }
         let loan = ClientMessage::Lend(Loan {
             channel,
             call,

@@ -53,9 +53,8 @@ impl SealedBytes {
         //   and nothing in the kernel holds its pages for writing, and after that refuses `write`, new
         //   writable mappings, making a mapping writable, and punching holes. So this is no memory that
         //   another process may write, and a plain reference may point into it.
-        // - Reading does not fault: SHRINK keeps its length, and each of its pages was found to exist,
-        //   so it can be read again wherever it was moved to. Of a file of our own a page may not exist
-        //   that was never written; it is made when it is read, as in any new memory.
+        // - Reading is within the file: SHRINK keeps its length. A page that was never written is zeros,
+        //   and made when it is read, as in any new memory; of others' files each was found to be there.
         // It is as long as the mapping, which lives as long as `self`.
         unsafe { std::slice::from_raw_parts(mapping.base().as_ptr(), mapping.len()) }
     }

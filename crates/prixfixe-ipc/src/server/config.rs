@@ -12,9 +12,10 @@ use super::events::ServerEvent;
 use super::faults::Source;
 use super::stream_desk::StreamLimits;
 use crate::address::SocketAccess;
-use crate::credentials::PeerPolicy;
+use crate::credentials::{Credentials, PeerPolicy};
 use crate::layout::ChannelSizes;
 use crate::stream::{DEFAULT_MAX_MESSAGE, DEFAULT_STREAM_WINDOW};
+use crate::sys;
 
 /// The limits and the policy of a server. The defaults serve a thousand local clients of one user.
 #[derive(Clone)]
@@ -72,9 +73,22 @@ pub enum TrustDomains {
     /// All processes of a user share a doorbell: they could stop each other in other ways, too.
     #[default]
     PerUser,
-    /// Each client process has its own, for one more descriptor each.
+    /// Each client process has its own, for one more descriptor each. None may
+    /// [lend](crate::Call::sealed) the server memory, nor is memory of its replies given back: for that
+    /// the server waits for locks that a client can hold.
     PerClient,
 }
+
+impl TrustDomains {
+    /// Whether the server may wait for what this client can delay. One of its own user could stop it in
+    /// other ways, too.
+    pub(super) fn trusts(self, client: &Credentials) -> bool {
+        self == Self::PerUser && (client.uid == sys::effective_uid() || client.uid == ROOT)
+    }
+}
+
+/// Who may do anything.
+const ROOT: u32 = 0;
 
 /// Enough to wait for many at once, and little enough that their buffers stay below 3 MB where
 /// messages have up to 16 KiB.

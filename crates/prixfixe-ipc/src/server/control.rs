@@ -176,6 +176,7 @@ impl<E: Execution> Core<E> {
         }
         entry.insert(Link {
             socket,
+            trusted: self.config.trust_domains.trusts(&credentials),
             identity: ClientIdentity {
                 number: u32::try_from(index).unwrap_or(u32::MAX),
                 credentials,
@@ -240,7 +241,11 @@ impl<E: Execution> Core<E> {
             return Ok(false);
         };
         let mut buffer = [0; MESSAGE_SIZE];
-        let mut descriptors = Received::one();
+        // To close one takes as long as whoever serves its file system likes.
+        let mut descriptors = match link.state {
+            LinkState::Serving { .. } if link.trusted => Received::one(),
+            _ => Received::refusing(),
+        };
         let message = match link.socket.receive(&mut buffer, &mut descriptors) {
             Ok(message) => message,
             Err(ReceiveFailure::Nothing) if !hung_up => return Ok(false),
@@ -341,6 +346,7 @@ impl<E: Execution> Core<E> {
             server_page: u32::try_from(self.page.len).unwrap_or(u32::MAX),
             hints: u32::try_from(self.domains.hints_len()).unwrap_or(u32::MAX),
             limits: self.config.max_sizes,
+            lends: link.trusted,
         };
         let identity = link.identity;
         send(&link.socket, message, &descriptors)?;

@@ -8,6 +8,7 @@ use slab::Slab;
 
 use super::config::TrustDomains;
 use super::token::Token;
+use super::vain_rings::VainRings;
 use crate::hints::Hints;
 use crate::memory::Region;
 use crate::sys::{Doorbell, Mapping, Poller, Sharing, Trigger};
@@ -32,17 +33,11 @@ pub(super) struct Domain {
     pub(super) hints_memory: OwnedFd,
     /// The channel behind each hint.
     places: Slab<usize>,
-    /// Rings that led to nothing, less those that did not.
-    vain_rings: u32,
+    vain_rings: VainRings,
     /// While its rings are not heard.
     unheard_until: Option<Instant>,
 }
 
-/// Rings in vain after which a domain is not heard for a while. Honest ones follow a request that is there,
-/// and are in vain only when the server has seen that just before.
-const MOST_VAIN_RINGS: u32 = 64;
-/// How many it has the next time.
-const VAIN_RINGS_ON_PAROLE: u32 = 2;
 /// For how long a domain is not heard: what its own members may lose by each other's storm, and little beside
 /// the time after which they ring again over their sockets.
 const UNHEARD_FOR: Duration = Duration::from_millis(5);
@@ -114,27 +109,22 @@ impl Domains {
         }
     }
 
-    /// The doorbell of a domain was rung, in vain or not. Who storms it would keep the server awake at
-    /// the cost of all others, so nobody listens for a while.
-    pub(super) fn note_ring(&mut self, index: usize, in_vain: bool, poller: &Poller) {
+    /// The doorbell of a domain was rung in vain. Who storms it would keep the server awake at the cost of
+    /// all others, so nobody listens for a while.
+    pub(super) fn note_vain_ring(&mut self, index: usize, poller: &Poller) {
         let Some(domain) = self.table.get_mut(index) else {
             return;
         };
-        if !in_vain {
-            domain.vain_rings = domain.vain_rings.saturating_sub(1);
+        let now = Instant::now();
+        if domain.unheard_until.is_some() || !domain.vain_rings.note(now) {
             return;
         }
-        domain.vain_rings += 1;
-        if domain.vain_rings < MOST_VAIN_RINGS || domain.unheard_until.is_some() {
-            return;
-        }
-        domain.vain_rings = MOST_VAIN_RINGS - VAIN_RINGS_ON_PAROLE;
         let token = Token::Doorbell(index).to_number();
         if poller
             .change(&domain.doorbell, token, Trigger::Never)
             .is_ok()
         {
-            domain.unheard_until = Some(Instant::now() + UNHEARD_FOR);
+            domain.unheard_until = Some(now + UNHEARD_FOR);
             self.unheard += 1;
         }
     }
@@ -213,7 +203,7 @@ impl Domains {
             hints: Hints::new(Region::new(hints)),
             hints_memory,
             places: Slab::new(),
-            vain_rings: 0,
+            vain_rings: VainRings::default(),
             unheard_until: None,
         });
         Ok(index)

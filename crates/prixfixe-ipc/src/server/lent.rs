@@ -85,8 +85,8 @@ impl<E: Execution> Core<E> {
             return Ok(());
         };
         let channel = loan.channel as usize;
-        let serving = matches!(link.state, LinkState::Serving { .. });
-        if !serving || !link.channels.contains(&channel) || descriptors.len() == 0 && !lost {
+        let may_lend = link.trusted && matches!(link.state, LinkState::Serving { .. });
+        if !may_lend || !link.channels.contains(&channel) || descriptors.len() == 0 && !lost {
             return Err(DropReason::Corrupt(Corrupt::Control));
         }
         let budget = std::rc::Rc::clone(&link.budget);

@@ -12,6 +12,8 @@ use crate::wake::Waker;
 pub(super) struct Link {
     pub(super) socket: Socket,
     pub(super) identity: ClientIdentity,
+    /// Whether the server may wait for it: see [`TrustDomains::trusts`](super::config::TrustDomains::trusts).
+    pub(super) trusted: bool,
     pub(super) state: LinkState,
     /// Its channels.
     pub(super) channels: Vec<usize>,

@@ -177,8 +177,12 @@ impl<E: Execution> Core<E> {
             }
         }
         self.ready = ready;
+        // Where no call can be taken, rings that would lead to one do not.
+        let in_vain = served == 0 && !self.full;
         for domain in self.rung.drain(..) {
-            self.domains.note_ring(domain, served == 0, &self.poller);
+            if in_vain {
+                self.domains.note_vain_ring(domain, &self.poller);
+            }
         }
         self.count(served);
         served
@@ -305,9 +309,13 @@ impl<E: Execution> Core<E> {
     /// Gives back what nobody uses of the reply rings, when it is time to look. Returns in how long that
     /// will be, if there is anything to look for.
     fn give_back_memory(&mut self) -> Option<Duration> {
-        let channels = &mut self.channels;
+        let (channels, links) = (&mut self.channels, &self.links);
         self.idle_memory.look(channels.capacity(), |index| {
-            channels.get_mut(index).and_then(Channel::give_back)
+            let channel = channels.get_mut(index)?;
+            // It takes a lock of the file, which a client can hold for as long as it likes, by writing to
+            // the file from pages whose faults it answers itself.
+            let trusted = links.get(channel.link)?.trusted;
+            trusted.then(|| channel.give_back()).flatten()
         })
     }
 

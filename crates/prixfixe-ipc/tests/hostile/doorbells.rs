@@ -57,11 +57,10 @@ fn reading_the_doorbell_steals_no_ring() {
 
 #[test]
 fn a_storm_of_rings_wakes_the_server_now_and_then_only() {
-    /// How long it hears nothing of who storms, and how often it may sleep in between.
-    const UNHEARD: Duration = Duration::from_millis(5);
-    const SLEEPS: u64 = 4;
-    /// What it puts up with before.
-    const PATIENT_SLEEPS: u64 = 200;
+    /// Rings that come sooner after each other are a storm, and it hears nothing of that.
+    const APART: Duration = Duration::from_micros(30);
+    /// What it puts up with before, and the looks at which its time is counted.
+    const SLEEPS_BESIDES: u128 = 2000;
     let stage = Stage::without_bystanders("awake", OWN_DOMAIN);
     let peer = stage.peer();
     let statistics = Statistics::observe(&stage.address).unwrap();
@@ -70,9 +69,8 @@ fn a_storm_of_rings_wakes_the_server_now_and_then_only() {
     while start.elapsed() < Duration::from_secs(1) {
         peer.doorbell.ring();
     }
-    let sleeps = sleeps() - before;
-    let windows = start.elapsed().as_millis() / UNHEARD.as_millis() + 1;
-    let most = PATIENT_SLEEPS + SLEEPS * windows as u64;
+    let sleeps = u128::from(sleeps() - before);
+    let most = start.elapsed().as_micros() / APART.as_micros() + SLEEPS_BESIDES;
     assert!(sleeps <= most, "it slept {sleeps} times, {most} would do");
     // Who has stormed is heard again.
     let channel = peer.open(small()).unwrap();

@@ -149,10 +149,24 @@ impl Mapping {
         len: usize,
         protection: ProtFlags,
     ) -> io::Result<Self> {
+        Self::map(file, len, protection, MapFlags::SHARED)
+    }
+
+    /// Maps the first `len` octets of `file`, which nobody can write, for reading. Forked children have
+    /// them, too.
+    pub(super) fn of_sealed_file(file: BorrowedFd<'_>, len: usize) -> io::Result<Self> {
+        // Many kernels, all before 6.7 among them, refuse shared mappings here, though for reading alone.
+        Self::map(file, len, ProtFlags::READ, MapFlags::PRIVATE)
+    }
+
+    fn map(
+        file: BorrowedFd<'_>,
+        len: usize,
+        protection: ProtFlags,
+        flags: MapFlags,
+    ) -> io::Result<Self> {
         // SAFETY: a new mapping at an address of the kernel's choice touches nothing.
-        let base = unsafe {
-            rustix::mm::mmap(ptr::null_mut(), len, protection, MapFlags::SHARED, file, 0)
-        }?;
+        let base = unsafe { rustix::mm::mmap(ptr::null_mut(), len, protection, flags, file, 0) }?;
         Self::new(base, len)
     }
 

@@ -108,21 +108,23 @@ impl SealedFile {
     /// Maps one of our own. What of it was never written is a hole, unless the kernel has made all pages at
     /// once.
     pub(crate) fn map_own(&self) -> io::Result<SealedMapping> {
-        let mapping = Mapping::of_file(self.file.as_fd(), self.len, ProtFlags::READ)?;
+        let mapping = Mapping::of_sealed_file(self.file.as_fd(), self.len)?;
         Ok(SealedMapping { mapping })
     }
 
     /// Maps it. `None` where some page of it may not exist, or be swapped out: reading such a one through
     /// a mapping needs memory, of which there may be none, and then faults.
     ///
-    /// A page that exists stays, in memory or in swap: who has sealed a file against writing can punch no
-    /// hole into it either.
+    /// A page that was written stays, in memory or in swap: who has sealed a file against writing can punch
+    /// no hole into it either. One that was only read the kernel may take away again, and it takes memory to
+    /// read it anew: so this is for files of those who could stop this process in other ways, too.
     pub(crate) fn map(&self) -> io::Result<Option<SealedMapping>> {
         // Of files of others the kernel may say that all pages are there, whether they are or not.
         if !self.ours {
             return Ok(None);
         }
-        let mapping = Mapping::of_file(self.file.as_fd(), self.len, ProtFlags::READ)?;
+        let mapping = Mapping::of_sealed_file(self.file.as_fd(), self.len)?;
+        mapping.not_for_children()?;
         if !mapping.is_resident()? {
             return Ok(None);
         }
