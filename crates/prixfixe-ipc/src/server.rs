@@ -10,6 +10,7 @@ mod drain;
 mod events;
 mod execution;
 mod faults;
+mod greetings;
 mod handler;
 mod lent;
 mod links;

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::path::Path;
 
 /// Memory of a process, in KiB.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,19 +63,37 @@ pub(super) fn starved_ns() -> io::Result<u64> {
     Ok(waited.and_then(|ns| ns.parse().ok()).unwrap_or(0))
 }
 
-/// Of all threads that live.
+/// Of all threads that live. One that ends while this looks is passed over.
 pub(super) fn work(pid: u32) -> io::Result<Work> {
     let mut work = Work::default();
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-        let task = task?.path();
-        let schedule = fs::read_to_string(task.join("schedstat"))?;
-        let running = schedule.split_whitespace().next();
-        work.cpu_ns += running.and_then(|ns| ns.parse().ok()).unwrap_or(0);
-        let status = fs::read_to_string(task.join("status"))?;
-        work.context_switches += field(&status, "voluntary_ctxt_switches:");
-        work.context_switches += field(&status, "nonvoluntary_ctxt_switches:");
+        match work_of_thread(&task?.path()) {
+            Ok(of_thread) => {
+                work.cpu_ns += of_thread.cpu_ns;
+                work.context_switches += of_thread.context_switches;
+            }
+            Err(error) if has_ended(&error) => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(work)
+}
+
+fn work_of_thread(task: &Path) -> io::Result<Work> {
+    let schedule = fs::read_to_string(task.join("schedstat"))?;
+    let running = schedule.split_whitespace().next();
+    let status = fs::read_to_string(task.join("status"))?;
+    Ok(Work {
+        cpu_ns: running.and_then(|ns| ns.parse().ok()).unwrap_or(0),
+        context_switches: field(&status, "voluntary_ctxt_switches:")
+            + field(&status, "nonvoluntary_ctxt_switches:"),
+    })
+}
+
+/// Whether a file of `/proc` is gone, before or after it was opened, with the thread that it was about.
+fn has_ended(error: &io::Error) -> bool {
+    let ended = rustix::io::Errno::SRCH.raw_os_error();
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(ended)
 }
 
 /// Descriptors that are open.
@@ -117,7 +136,14 @@ mod tests {
         let pid = std::process::id();
         assert!(memory(pid).unwrap().anonymous > 0);
         assert!(descriptors(pid).unwrap() >= 3);
-        assert!(work(pid).is_ok());
+        // Threads come and go meanwhile.
+        std::thread::scope(|scope| {
+            let ends =
+                scope.spawn(|| (0..200).for_each(|_| drop(std::thread::spawn(|| ()).join())));
+            while !ends.is_finished() {
+                work(pid).unwrap();
+            }
+        });
         assert!(proportional(pid).unwrap() > 0);
         assert!(holdings(pid).unwrap().mappings > 3);
         assert!(starved_ns().is_ok());

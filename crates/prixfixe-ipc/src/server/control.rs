@@ -69,16 +69,6 @@ impl<E: Execution> Core<E> {
         accepts
     }
 
-    /// Until when somebody has to have said hello.
-    pub(super) fn greeting_timeout(&self) -> Option<Duration> {
-        let deadlines = self
-            .greeting
-            .iter()
-            .filter_map(|index| self.greets_until(*index));
-        let next = deadlines.min()?;
-        Some(next.saturating_duration_since(Instant::now()))
-    }
-
     /// Drops a connection with all that belongs to it.
     pub(super) fn drop_link(&mut self, index: usize, reason: DropReason) {
         let Some(link) = self.links.get_mut(index) else {
@@ -197,29 +187,6 @@ impl<E: Execution> Core<E> {
             || self.greeting.len() >= self.config.max_handshakes
     }
 
-    fn end_late_handshakes(&mut self) {
-        if self.greeting.is_empty() {
-            return;
-        }
-        let now = Instant::now();
-        let late: Vec<usize> = self
-            .greeting
-            .iter()
-            .copied()
-            .filter(|index| self.greets_until(*index).is_some_and(|until| until <= now))
-            .collect();
-        for index in late {
-            self.drop_link(index, DropReason::HandshakeTimeout);
-        }
-    }
-
-    fn greets_until(&self, index: usize) -> Option<Instant> {
-        match self.links.get(index)?.state {
-            LinkState::Greeting { until } => Some(until),
-            LinkState::Serving { .. } | LinkState::Observing => None,
-        }
-    }
-
     /// Obeys what a client says, a bounded part of it. False when it says nothing.
     pub(super) fn read_messages(&mut self, index: usize, hung_up: bool) -> bool {
         for read in 0..MESSAGES_PER_TURN {
@@ -241,10 +208,11 @@ impl<E: Execution> Core<E> {
             return Ok(false);
         };
         let mut buffer = [0; MESSAGE_SIZE];
-        // To close one takes as long as whoever serves its file system likes.
-        let mut descriptors = match link.state {
-            LinkState::Serving { .. } if link.trusted => Received::one(),
-            _ => Received::refusing(),
+        let mut descriptors = if link.may_lend() {
+            Received::one()
+        } else {
+            // To close one takes as long as whoever serves its file system likes.
+            Received::refusing()
         };
         let message = match link.socket.receive(&mut buffer, &mut descriptors) {
             Ok(message) => message,

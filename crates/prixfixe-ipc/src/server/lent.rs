@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 use super::budget::Share;
 use super::events::DropReason;
 use super::execution::Execution;
-use super::links::LinkState;
 use super::round::Core;
 use crate::handshake::Loan;
 use crate::message_memory::{LEAST_LENT, MessageMemory};
@@ -85,8 +84,8 @@ impl<E: Execution> Core<E> {
             return Ok(());
         };
         let channel = loan.channel as usize;
-        let may_lend = link.trusted && matches!(link.state, LinkState::Serving { .. });
-        if !may_lend || !link.channels.contains(&channel) || descriptors.len() == 0 && !lost {
+        if !link.may_lend() || !link.channels.contains(&channel) || descriptors.len() == 0 && !lost
+        {
             return Err(DropReason::Corrupt(Corrupt::Control));
         }
         let budget = std::rc::Rc::clone(&link.budget);

@@ -23,6 +23,13 @@ pub(super) struct Link {
     pub(super) budget: Rc<Budget>,
 }
 
+impl Link {
+    /// Whether the server takes descriptors and memory of it.
+    pub(super) fn may_lend(&self) -> bool {
+        self.trusted && matches!(self.state, LinkState::Serving { .. })
+    }
+}
+
 /// The *ring* and *ping* messages of a process in the current second.
 pub(super) struct Rings {
     since: Instant,
