@@ -1,17 +1,16 @@
-//! Requests and replies longer than a record, which go in parts.
-#![cfg(feature = "tokio")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+//! Those that go in parts.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use prixfixe_ipc::{
-    Address, AsyncClient, Call, Cause, Client, Executed, Outcome, OwnedReply, OwnedRequest,
-    Refusal, Reply, Request, Server, ServerConfig, workload,
+    AsyncClient, Call, Cause, Client, Executed, Outcome, OwnedReply, OwnedRequest, Refusal, Server,
+    ServerConfig, workload,
 };
 
-const WATCHDOG: Duration = Duration::from_secs(60);
-const MIB: usize = 1 << 20;
+use super::answers::{Standing, address, answer, answer_later, bind, expected};
+use super::{MIB, WATCHDOG};
+
 /// Around every size at which something changes: a part, a record, a window, a ring.
 const LENGTHS: [usize; 14] = [
     0,
@@ -30,42 +29,10 @@ const LENGTHS: [usize; 14] = [
     16 * MIB,
 ];
 
-/// Answers with as many bytes as the message type says, made from the digest of the request.
-fn answer(request: Request<'_>, reply: &mut Reply<'_>) -> Result<(), Refusal> {
-    let length = request.message_type() as usize;
-    let digest = workload::digest(request.payload());
-    workload::fill(reply.extend(length)?, 3, digest);
-    Ok(())
-}
-
-async fn answer_later(request: OwnedRequest, mut reply: OwnedReply) -> Result<(), Refusal> {
-    std::future::ready(()).await;
-    let length = request.message_type() as usize;
-    let digest = workload::digest(request.payload());
-    workload::fill(reply.extend(length)?, 3, digest);
-    Ok(())
-}
-
-fn address(name: &str) -> Address {
-    Address::abstract_name(format!("prixfixe-long-{name}-{}", std::process::id())).unwrap()
-}
-
-fn bind(name: &str) -> (Address, Server) {
-    let address = address(name);
-    let server = Server::bind(&address, ServerConfig::default()).unwrap();
-    (address, server)
-}
-
 fn request(length: usize) -> Vec<u8> {
     let mut payload = vec![0; length];
     workload::fill(&mut payload, 2, length as u64);
     payload
-}
-
-fn expected(request: &[u8], length: usize) -> Vec<u8> {
-    let mut reply = vec![0; length];
-    workload::fill(&mut reply, 3, workload::digest(request));
-    reply
 }
 
 fn asking(payload: &[u8], length: usize) -> Call<'_> {
@@ -211,41 +178,15 @@ fn a_long_request_waits_for_a_handler_as_short_ones_do() {
 fn a_long_request_that_was_not_sent_whole_was_not_executed() {
     // A socket that answers nobody, and so has no server to read the parts, is not enough: the server
     // takes the call and then stands still in another's handler.
-    let (address, server) = bind("unsent");
-    let (entered, wait_entered) = std::sync::mpsc::channel();
-    let (release, wait_release) = std::sync::mpsc::channel::<()>();
-    let _server = server
-        .spawn(move |request: Request<'_>, reply: &mut Reply<'_>| {
-            if request.payload() == b"stand still" {
-                entered.send(()).unwrap();
-                wait_release.recv().unwrap();
-            }
-            assert!(request.payload().len() < MIB, "it was executed");
-            reply.write(b"done")
-        })
-        .unwrap();
-    let other = address.clone();
-    let stander = std::thread::spawn(move || {
-        let mut client = Client::connect(&other).unwrap();
-        assert_eq!(
-            client.call(b"stand still"),
-            Outcome::Completed(&b"done"[..])
-        );
-    });
-    let mut client = Client::connect(&address).unwrap();
-    wait_entered.recv().unwrap();
+    let (server, mut client) = Standing::new("unsent");
     let payload = request(8 * MIB);
     let call = Call::new(&payload).timeout(Duration::from_millis(100));
     let outcome = client.call_into(call, &mut [0; 10]);
     let Outcome::Failed(failure) = outcome else {
         panic!("{outcome:?}");
     };
-    assert_eq!(
-        (failure.cause, failure.executed),
-        (Cause::Deadline, Executed::No)
-    );
-    release.send(()).unwrap();
-    stander.join().unwrap();
-    // And the channel can be used again.
-    assert_eq!(client.call(b"short"), Outcome::Completed(&b"done"[..]));
+    let expected = (Cause::Deadline, Executed::No);
+    assert_eq!((failure.cause, failure.executed), expected);
+    let short = Call::new(b"short");
+    assert_eq!(server.executed_in_the_end(&mut client, short), 0);
 }

@@ -1,16 +1,15 @@
-//! Requests whose memory the server is given.
-#![cfg(feature = "tokio")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+//! Those whose memory the server is given.
 
 use std::time::Duration;
 
 use prixfixe_ipc::{
-    Address, AsyncClient, Call, Cause, Client, Connector, Executed, Outcome, OwnedReply,
-    OwnedRequest, Refusal, Reply, Request, SealedMessage, Server, ServerConfig, workload,
+    AsyncClient, Call, Cause, Client, Connector, Executed, Outcome, Refusal, Reply, Request,
+    SealedMessage, Server, ServerConfig, workload,
 };
 
-const WATCHDOG: Duration = Duration::from_secs(60);
-const MIB: usize = 1 << 20;
+use super::answers::{Standing, address, answer, answer_later, bind, expected};
+use super::{MIB, WATCHDOG};
+
 /// Around every size at which something changes: a record, what is lent at least, a page, the most.
 const LENGTHS: [usize; 10] = [
     1,
@@ -25,42 +24,10 @@ const LENGTHS: [usize; 10] = [
     16 * MIB,
 ];
 
-/// Answers with as many bytes as the message type says, made from the digest of the request.
-fn answer(request: Request<'_>, reply: &mut Reply<'_>) -> Result<(), Refusal> {
-    let length = request.message_type() as usize;
-    let digest = workload::digest(request.payload());
-    workload::fill(reply.extend(length)?, 3, digest);
-    Ok(())
-}
-
-async fn answer_later(request: OwnedRequest, mut reply: OwnedReply) -> Result<(), Refusal> {
-    std::future::ready(()).await;
-    let length = request.message_type() as usize;
-    let digest = workload::digest(request.payload());
-    workload::fill(reply.extend(length)?, 3, digest);
-    Ok(())
-}
-
-fn address(name: &str) -> Address {
-    Address::abstract_name(format!("prixfixe-sealed-{name}-{}", std::process::id())).unwrap()
-}
-
-fn bind(name: &str) -> (Address, Server) {
-    let address = address(name);
-    let server = Server::bind(&address, ServerConfig::default()).unwrap();
-    (address, server)
-}
-
 fn message(length: usize) -> SealedMessage {
     let mut draft = SealedMessage::draft(length).unwrap();
     workload::fill(&mut draft, 2, length as u64);
     draft.seal().unwrap()
-}
-
-fn expected(request: &[u8], length: usize) -> Vec<u8> {
-    let mut reply = vec![0; length];
-    workload::fill(&mut reply, 3, workload::digest(request));
-    reply
 }
 
 fn asking(message: &SealedMessage, length: usize) -> Call<'_> {
@@ -69,9 +36,9 @@ fn asking(message: &SealedMessage, length: usize) -> Call<'_> {
 
 #[test]
 fn sealed_requests_of_all_lengths_arrive_whole_as_often_as_they_are_sent() {
-    let (at_once, server) = bind("whole");
+    let (at_once, server) = bind("sealed-whole");
     let _at_once = server.spawn(answer).unwrap();
-    let (later, server) = bind("whole-later");
+    let (later, server) = bind("sealed-whole-later");
     let _later = server.spawn_async(answer_later).unwrap();
     let mut reply = vec![0; 16 * MIB];
     for sent in LENGTHS {
@@ -173,7 +140,7 @@ fn many_clients_and_tasks_lend_at_once() {
 
 #[test]
 fn what_is_longer_than_the_server_takes_is_refused_and_so_is_what_it_may_not_keep() {
-    let address = address("too-long");
+    let address = address("sealed-too-long");
     let mut config = ServerConfig::default();
     config.max_message = 2 * MIB;
     config.max_held_per_client = MIB;
@@ -191,27 +158,7 @@ fn what_is_longer_than_the_server_takes_is_refused_and_so_is_what_it_may_not_kee
 
 #[test]
 fn a_sealed_call_that_was_taken_back_was_not_executed() {
-    let (address, server) = bind("taken-back");
-    let (entered, wait_entered) = std::sync::mpsc::channel();
-    let (release, wait_release) = std::sync::mpsc::channel::<()>();
-    let _server = server
-        .spawn(move |request: Request<'_>, reply: &mut Reply<'_>| {
-            if request.payload() == b"stand still" {
-                entered.send(()).unwrap();
-                wait_release.recv().unwrap();
-            }
-            assert!(request.payload().len() < MIB, "it was executed");
-            reply.write(b"done")
-        })
-        .unwrap();
-    let other = address.clone();
-    let stander = std::thread::spawn(move || {
-        let mut client = Client::connect(&other).unwrap();
-        let outcome = client.call(b"stand still");
-        assert_eq!(outcome, Outcome::Completed(&b"done"[..]));
-    });
-    let mut client = Client::connect(&address).unwrap();
-    wait_entered.recv().unwrap();
+    let (server, mut client) = Standing::new("taken-back");
     for _ in 0..3 {
         let sealed = message(MIB);
         let outcome = client.call(Call::sealed(&sealed).timeout(Duration::from_millis(20)));
@@ -221,11 +168,9 @@ fn a_sealed_call_that_was_taken_back_was_not_executed() {
         let expected = (Cause::Deadline, Executed::No);
         assert_eq!((failure.cause, failure.executed), expected);
     }
-    release.send(()).unwrap();
-    stander.join().unwrap();
-    assert_eq!(client.call(b"short"), Outcome::Completed(&b"done"[..]));
     let sealed = message(MIB / 2);
-    assert_eq!(client.call(&sealed), Outcome::Completed(&b"done"[..]));
+    let half = Call::sealed(&sealed);
+    assert_eq!(server.executed_in_the_end(&mut client, half), 0);
 }
 
 #[test]
