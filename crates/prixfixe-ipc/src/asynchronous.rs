@@ -13,6 +13,7 @@ mod reply;
 mod state;
 mod stream;
 mod stream_state;
+mod sweep;
 mod timer;
 mod wakes;
 

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::connection::Connection;
 use super::deadlines::Look;
 use super::live::{Live, Watched};
 use super::state::Shared;
+use super::sweep::Sweeper;
 use super::timer::Timer;
 use super::wakes::Wakes;
 use crate::client::LONGEST_SLEEP;
@@ -23,7 +23,6 @@ use crate::client::link::AsyncWake;
 use crate::give_back::GiveBack;
 use crate::layout::LinkPage;
 use crate::memory::OwnWord;
-use crate::outcome::Cause;
 use crate::spin::{Crowd, Luck, SPIN_BUDGET};
 use crate::sync::Ordering;
 use crate::sys::{self, ForkGuard, WakeReceiver};
@@ -37,8 +36,7 @@ pub(super) struct Driver {
     pipe: AsyncFd<Pipe>,
     socket: AsyncFd<ControlSocket>,
     timer: Timer,
-    /// The first to be looked at by the next sweep, so that all have their turn.
-    next_member: usize,
+    sweeper: Sweeper,
     /// Wakes that were not read out of the pipe.
     undrained: u32,
     /// Those who wait for room know that the server drains.
@@ -91,7 +89,7 @@ impl Driver {
             pipe,
             socket,
             timer: Timer::new(),
-            next_member: 0,
+            sweeper: Sweeper::default(),
             undrained: 0,
             notice_passed_on: false,
             luck: Luck::default(),
@@ -115,7 +113,7 @@ impl Driver {
                 self.attend_deadlines(now, Look::Due);
                 self.give_back_memory();
             }
-            if self.sweep() {
+            if self.sweeper.sweep(&self.live) {
                 self.luck.won();
                 looking_since = None;
                 let_others_run().await;
@@ -147,34 +145,6 @@ impl Driver {
     /// Whether to look for a while before sleeping.
     fn may_look(&mut self) -> bool {
         self.live.link.crowd() != Crowd::OneProcessor && self.luck.worth_a_try()
-    }
-
-    /// Looks into the rings that have changed, until a batch of callers is woken: they had better run
-    /// before their replies leave the cache, and the server has something to do meanwhile. True when
-    /// there was one, and there may be more then.
-    fn sweep(&mut self) -> bool {
-        let mut found = false;
-        let mut wakes = Wakes::default();
-        // Bounded: each turn but the last two has lost a connection.
-        loop {
-            let started_at = self.next_member;
-            let (more, lost) =
-                sweep_some(&self.live, &mut self.next_member, &mut wakes, &mut found);
-            wakes.wake();
-            if let Some((lost, watched)) = lost {
-                drop(lost);
-                watched.tell_ended();
-                continue;
-            }
-            if more {
-                return true;
-            }
-            self.next_member = 0;
-            // Those before the place where the last sweep ended have their turn now.
-            if found || started_at == 0 {
-                return found;
-            }
-        }
     }
 
     /// Ends calls that are late, and returns the next deadline among those looked at. `None` when nobody waits.
@@ -213,7 +183,7 @@ impl Driver {
         let mut looked = Instant::now();
         loop {
             self.live.driver_settles();
-            if self.sweep() {
+            if self.sweeper.sweep(&self.live) {
                 return Slept::LookAgain;
             }
             let now = Instant::now();
@@ -240,7 +210,7 @@ impl Driver {
                 Event::Time if wakes_at.is_none() => looked = Instant::now(),
                 Event::Time => {
                     let now = Instant::now();
-                    if self.sweep() {
+                    if self.sweeper.sweep(&self.live) {
                         // A timer that went off early says nothing: the wake may be on its way.
                         if now.duration_since(looked) >= LONGEST_SLEEP {
                             count(&self.live.counters.woke_late);
@@ -348,57 +318,6 @@ impl Drop for Driver {
             self.live.end();
         }
     }
-}
-
-/// A connection that turned out to be corrupt, to be dropped without a lock, and whose calls have ended.
-type Lost = (Option<Connection>, Arc<Shared>);
-
-/// Looks into rings from member `next` on, until `wakes` is full or a connection is lost: then there is
-/// more to look at.
-fn sweep_some(
-    live: &Live,
-    next: &mut usize,
-    wakes: &mut Wakes,
-    found: &mut bool,
-) -> (bool, Option<Lost>) {
-    let mut members = live.members();
-    let end = members.watched.capacity();
-    while let Some(index) = live.next_watched(*next, end) {
-        let Some(watched) = members.watched.get_mut(index) else {
-            live.unwatch(index);
-            *next = index + 1;
-            continue;
-        };
-        // Relaxed: whoever reads the ring reads it again.
-        let tail = watched.tail.read(Ordering::Relaxed);
-        if tail == watched.seen {
-            *next = index + 1;
-            continue;
-        }
-        *found = true;
-        let mut state = watched.shared.lock();
-        match state.sweep(wakes) {
-            Ok(true) => {
-                watched.seen = tail;
-                *next = index + 1;
-            }
-            Ok(false) => {
-                // The others first: a server that is quick could keep one ring from ever being empty.
-                *next = index + 1;
-                return (true, None);
-            }
-            Err(corrupt) => {
-                *next = index + 1;
-                let lost = state.lose(Cause::Corrupt(corrupt));
-                let shared = Arc::clone(&watched.shared);
-                return (true, Some((lost, shared)));
-            }
-        }
-        if wakes.is_full() {
-            return (true, None);
-        }
-    }
-    (false, None)
 }
 
 /// What was found in a look at the members that somebody waits for.

@@ -54,6 +54,8 @@ pub(super) struct Watched {
     pub(super) tail: PeerWord,
     /// The tail up to which the driver has looked.
     pub(super) seen: u64,
+    /// It had many replies when the driver looked: see [`Sweeper`](super::sweep::Sweeper).
+    pub(super) busy: bool,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -129,6 +131,7 @@ impl Live {
         let watched = Watched {
             tail: tail.clone(),
             seen,
+            busy: false,
             shared: Arc::clone(shared),
         };
         let member = members.watched.insert(watched);

@@ -26,6 +26,11 @@ impl Wakes {
         self.count + 1 >= MOST
     }
 
+    /// Wakers in the batch.
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
     /// Puts `waker` into the batch, which is not full.
     #[inline]
     pub(super) fn push(&mut self, waker: Option<Waker>) {
