@@ -40,6 +40,9 @@ pub(crate) struct Link {
     lends: bool,
     /// Held while something is asked, so that answers meet their questions. Never during a call.
     conversation: Mutex<Conversation>,
+    /// Channels that are closed here, and whose close the server was not told for want of room in the socket.
+    /// Held for no longer than it takes to send.
+    closing: Mutex<Vec<u32>>,
 }
 
 /// What an asynchronous process has beside the link.
@@ -166,6 +169,7 @@ impl Link {
             lends,
             socket,
             conversation: Mutex::default(),
+            closing: Mutex::default(),
         };
         Ok((link, wake))
     }
@@ -182,19 +186,18 @@ impl Link {
         let _ = self.socket.wait_readable(timeout);
     }
 
-    /// Gives a channel back. Whatever it still had open is lost.
-    pub(crate) fn close(&self, channel: u32) {
-        // A server that does not take the message takes the channel with the link.
-        let _ = send(&self.socket, ClientMessage::Close { channel });
-    }
-
     /// Gives the server the memory of a request that is about to be published. False when it cannot be sent
     /// now, or at all: the request can go in parts.
+    ///
+    /// A server whose handler is at work reads no socket, and what is lent waits there. So it is lent only
+    /// while [most](Socket::wait_mostly_read) of the socket has room; the rest is for channels that open and
+    /// close, for rings and for pings. Threads that look at once go beyond by one message each.
     pub(crate) fn lend(&self, channel: u32, call: u64, message: &SealedMessage) -> bool {
         let Ok(octets) = u32::try_from(message.as_bytes().len()) else {
             return false;
         };
-        if !self.lends {
+        let has_room = || self.socket.wait_mostly_read(Some(Duration::ZERO));
+        if !(self.lends && has_room().unwrap_or(false)) {
             return false;
         }
         let loan = ClientMessage::Lend(Loan {

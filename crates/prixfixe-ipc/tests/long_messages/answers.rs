@@ -64,7 +64,18 @@ pub(crate) struct Standing {
 impl Standing {
     /// The server, and a client that was let in before it stood still.
     pub(crate) fn new(name: &str) -> (Self, Client) {
-        let (address, server) = bind(name);
+        let connect = |address: &Address| Client::connect(address).unwrap();
+        Self::with(name, ServerConfig::default(), connect)
+    }
+
+    /// The server, and what `before` makes before it stands still.
+    pub(crate) fn with<T>(
+        name: &str,
+        config: ServerConfig,
+        before: impl FnOnce(&Address) -> T,
+    ) -> (Self, T) {
+        let address = address(name);
+        let server = Server::bind(&address, config).unwrap();
         let (entered, wait_entered) = std::sync::mpsc::channel();
         let (release, wait_release) = std::sync::mpsc::channel::<()>();
         let executed = Arc::new(AtomicUsize::new(0));
@@ -80,7 +91,7 @@ impl Standing {
                 reply.write(b"done")
             })
             .unwrap();
-        let client = Client::connect(&address).unwrap();
+        let made = before(&address);
         let stander = std::thread::spawn(move || {
             let mut client = Client::connect(&address).unwrap();
             let outcome = client.call(b"stand still");
@@ -93,15 +104,20 @@ impl Standing {
             stander,
             _server: server,
         };
-        (standing, client)
+        (standing, made)
     }
 
     /// Lets it go on, has `client` make a shorter call behind what it made before, and says how many requests
     /// of a mebibyte and more were executed.
     pub(crate) fn executed_in_the_end(self, client: &mut Client, last: Call<'_>) -> usize {
-        self.release.send(()).unwrap();
+        self.go_on();
         self.stander.join().unwrap();
         assert_eq!(client.call(last), Outcome::Completed(&b"done"[..]));
         self.executed.load(Ordering::SeqCst)
+    }
+
+    /// Lets it go on.
+    pub(crate) fn go_on(&self) {
+        self.release.send(()).unwrap();
     }
 }

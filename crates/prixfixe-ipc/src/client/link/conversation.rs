@@ -1,7 +1,7 @@
 //! What a client says to its server over the control socket, and hears from it.
 
 use std::os::fd::OwnedFd;
-use std::sync::MutexGuard;
+use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Bell, ConnectError, LOCK_POLL, Link, OpenedChannel, lock_until, region};
@@ -42,13 +42,58 @@ impl Link {
         if conversation.broken {
             return Err(ConnectError::NoAnswer);
         }
+        // What was not said has no answer.
+        self.say(ClientMessage::Open { sizes }, deadline)?;
+        reach(Point::ClientChannelAsked);
         // Until the answer is there, also for whoever comes after a panic.
         conversation.broken = true;
-        let opened = self.ask_for_channel(sizes, stream_window, deadline);
+        let opened = self.opened(sizes, stream_window, deadline);
         if matches!(opened, Ok(_) | Err(ConnectError::Refused(_))) {
             conversation.broken = false;
         }
         opened
+    }
+
+    /// Gives a channel back. Whatever it still had open is lost.
+    pub(crate) fn close(&self, channel: u32) {
+        let closing = self.closing.lock();
+        closing
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(channel);
+        // What has no room now is said before anything is asked; or the link ends, and they with it.
+        self.say_closes();
+    }
+
+    /// Says which channels are closed. False when there is no room for it.
+    fn say_closes(&self) -> bool {
+        let closing = self.closing.lock();
+        let mut closing = closing.unwrap_or_else(PoisonError::into_inner);
+        while let Some(&channel) = closing.last() {
+            let close = ClientMessage::Close { channel };
+            if let Err(SendFailure::Full) = self.socket.send(&close.encode(), &[]) {
+                return false;
+            }
+            closing.pop();
+        }
+        true
+    }
+
+    /// Says `message`, wholly or not at all, when there is room for it, until `deadline` at most: a server
+    /// whose handler is at work reads nothing. What it takes up, such as channels, goes back before.
+    fn say(&self, message: ClientMessage, deadline: Instant) -> Result<(), ConnectError> {
+        // Bounded by the deadline: each turn but the last has waited.
+        loop {
+            if self.say_closes() {
+                match self.socket.send(&message.encode(), &[]) {
+                    Err(SendFailure::Full) => {}
+                    sent => return sent.map_err(ConnectError::from),
+                }
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if !self.socket.wait_mostly_read(Some(left))? && left.is_zero() {
+                return Err(ConnectError::NoAnswer);
+            }
+        }
     }
 
     /// Asks whether the server's loop turns, and waits for the answer, until `deadline` at most.
@@ -59,7 +104,8 @@ impl Link {
         let number = conversation.pings;
         let asked = Instant::now();
         conversation.last_ping = Some(asked);
-        let answered = send(&self.socket, ClientMessage::Ping { number })
+        let answered = self
+            .say(ClientMessage::Ping { number }, deadline)
             .and_then(|()| self.pong(number, deadline));
         match answered {
             Ok(()) => Ok(asked.elapsed()),
@@ -110,14 +156,13 @@ impl Link {
         }
     }
 
-    fn ask_for_channel(
+    /// Waits for the channel that was asked for.
+    fn opened(
         &self,
         sizes: ChannelSizes,
         stream_window: usize,
         deadline: Instant,
     ) -> Result<OpenedChannel, ConnectError> {
-        send(&self.socket, ClientMessage::Open { sizes })?;
-        reach(Point::ClientChannelAsked);
         let (answer, descriptors) = self.answer(deadline)?;
         let ServerMessage::Opened {
             channel: number,
@@ -210,12 +255,7 @@ pub(crate) fn greet(
 }
 
 pub(super) fn send(socket: &Socket, message: ClientMessage) -> Result<(), ConnectError> {
-    socket
-        .send(&message.encode(), &[])
-        .map_err(|failure| match failure {
-            SendFailure::Full | SendFailure::Gone => ConnectError::NoAnswer,
-            SendFailure::Descriptors(error) | SendFailure::Other(error) => error.into(),
-        })
+    Ok(socket.send(&message.encode(), &[])?)
 }
 
 fn receive(socket: &Socket, deadline: Instant) -> Result<(ServerMessage, Received), ConnectError> {
@@ -238,6 +278,15 @@ fn receive(socket: &Socket, deadline: Instant) -> Result<(ServerMessage, Receive
         let message = ServerMessage::decode(&buffer[..message.length])
             .map_err(|_| ConnectError::Protocol("a message of an unknown kind"))?;
         return Ok((message, descriptors));
+    }
+}
+
+impl From<SendFailure> for ConnectError {
+    fn from(failure: SendFailure) -> Self {
+        match failure {
+            SendFailure::Full | SendFailure::Gone => Self::NoAnswer,
+            SendFailure::Descriptors(error) | SendFailure::Other(error) => error.into(),
+        }
     }
 }
 

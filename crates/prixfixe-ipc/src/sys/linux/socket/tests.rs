@@ -150,6 +150,33 @@ fn a_wait_ends_with_a_message() {
 }
 
 #[test]
+fn while_most_was_read_there_is_room_for_as_much_again_and_more() {
+    let (own, peer) = Socket::pair().unwrap();
+    let mostly_read = || own.wait_mostly_read(Some(Duration::ZERO)).unwrap();
+    let send = || own.send(&[0; 64], &[]);
+    let mut sent = 0;
+    while mostly_read() {
+        send().unwrap();
+        sent += 1;
+    }
+    assert!(sent > 0);
+    for _ in 0..2 * sent {
+        send().unwrap();
+    }
+    while send().is_ok() {}
+    assert!(matches!(send(), Err(SendFailure::Full)));
+    thread::scope(|scope| {
+        let waiting = scope.spawn(|| own.wait_mostly_read(None).unwrap());
+        while receive(&peer).is_ok() {}
+        assert!(waiting.join().unwrap());
+    });
+    assert!(mostly_read());
+    // The end is found by whoever sends.
+    drop(peer);
+    assert!(mostly_read());
+}
+
+#[test]
 fn the_peer_is_known() {
     let (own, _peer) = Socket::pair().unwrap();
     let peer = own.peer().unwrap();
