@@ -58,6 +58,12 @@ impl OwnWord {
     pub(crate) fn set(&self, value: u64, ordering: Ordering) {
         self.word.get().store(value, ordering);
     }
+
+    /// The half of the word that changes first, on which the peer sleeps.
+    #[cfg(all(not(loom), target_os = "linux"))]
+    pub(crate) fn low_half(&self) -> &std::sync::atomic::AtomicU32 {
+        self.word.low_half()
+    }
 }
 
 /// Consecutive words in shared memory that only we write.

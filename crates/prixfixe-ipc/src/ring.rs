@@ -31,7 +31,7 @@ pub(crate) struct RingMemory {
     pub(crate) producer_line: Region,
     /// The word that the consumer writes: `head`, the position up to which it has read.
     pub(crate) head: Region,
-    /// The records. A power of two of octets.
+    /// The records. A power of two of octets, below 4 GiB.
     pub(crate) records: Region,
 }
 

@@ -10,7 +10,6 @@ pub(crate) struct Consumer {
     start_word: PeerWord,
     head_word: OwnWord,
     records: Region,
-    capacity: u64,
     /// The most octets that the content of a record may have.
     max_content: u32,
     head: u64,
@@ -65,7 +64,6 @@ impl Consumer {
             tail_word: PeerWord::at(&memory.producer_line, TAIL),
             start_word: PeerWord::at(&memory.producer_line, START),
             head_word: OwnWord::at(&memory.head, 0),
-            capacity: memory.records.len() as u64,
             records: memory.records.clone(),
             max_content,
             head: 0,
@@ -112,7 +110,7 @@ impl Consumer {
     /// The record behind a skip, which stands at the first place of the ring.
     #[cold]
     fn behind_skip(&mut self) -> Result<Record, Corrupt> {
-        self.head += self.capacity - (self.head & (self.capacity - 1));
+        self.head += self.capacity() - (self.head & (self.capacity() - 1));
         if self.head == self.tail {
             // A skip is published together with the record that did not fit.
             return Err(Corrupt::Length);
@@ -130,7 +128,7 @@ impl Consumer {
         if N * WORD > record.frame.length as usize {
             return None;
         }
-        let place = offset(record.position, self.capacity) + WORD;
+        let place = offset(record.position, self.capacity()) + WORD;
         Some(self.records.read_words(place))
     }
 
@@ -139,7 +137,7 @@ impl Consumer {
     #[inline]
     pub(crate) fn content_word(&self, record: &Record, index: usize) -> u64 {
         debug_assert!((index + 1) * WORD <= record.frame.length as usize);
-        let place = offset(record.position, self.capacity) + WORD + index * WORD;
+        let place = offset(record.position, self.capacity()) + WORD + index * WORD;
         // Relaxed: ordered by the caller's fence.
         self.records.word(place).load(Ordering::Relaxed)
     }
@@ -149,7 +147,7 @@ impl Consumer {
     #[inline]
     pub(crate) fn copy_out(&self, record: &Record, skipped: usize, to: &mut [u8]) {
         debug_assert!(skipped + to.len() <= record.frame.length as usize);
-        let place = offset(record.position, self.capacity) + WORD + skipped;
+        let place = offset(record.position, self.capacity()) + WORD + skipped;
         self.records.copy_out(place, to);
     }
 
@@ -185,7 +183,7 @@ impl Consumer {
         let start = self.start_word.read(Ordering::Relaxed);
         let head = self.after_restart(start, tail)?;
         let unread = tail.checked_sub(head).ok_or(Corrupt::Tail)?;
-        if unread == 0 || unread > self.capacity || !tail.is_multiple_of(WORD as u64) {
+        if unread == 0 || unread > self.capacity() || !tail.is_multiple_of(WORD as u64) {
             return Err(Corrupt::Tail);
         }
         self.head = head;
@@ -198,20 +196,25 @@ impl Consumer {
         if start <= self.head {
             return Ok(self.head);
         }
-        let at_first_line = start & (self.capacity - 1) == 0;
-        if !at_first_line || start - self.head >= self.capacity || start > tail {
+        let at_first_line = start & (self.capacity() - 1) == 0;
+        if !at_first_line || start - self.head >= self.capacity() || start > tail {
             return Err(Corrupt::Start);
         }
         Ok(start)
     }
 
     #[inline]
+    fn capacity(&self) -> u64 {
+        self.records.len() as u64
+    }
+
+    #[inline]
     fn frame_at_head(&self) -> Result<Record, Corrupt> {
-        let place = offset(self.head, self.capacity);
+        let place = offset(self.head, self.capacity());
         // Relaxed: ordered by the tail; read once, and only the copy is used.
         let frame = Frame::from_word(self.records.word(place).load(Ordering::Relaxed));
         let size = record_size(frame.length as usize);
-        let left_in_lap = self.capacity - place as u64;
+        let left_in_lap = self.capacity() - place as u64;
         let fits = size <= self.tail - self.head && size <= left_in_lap;
         let possible = match frame.kind {
             Kind::SKIP => size == left_in_lap && fits,

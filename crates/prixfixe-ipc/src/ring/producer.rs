@@ -10,7 +10,6 @@ pub(crate) struct Producer {
     start_word: OwnWord,
     head_word: PeerWord,
     records: Region,
-    capacity: u64,
     tail: u64,
     published: u64,
     start: u64,
@@ -19,14 +18,14 @@ pub(crate) struct Producer {
     /// Octets that only [`Producer::push_control`] may use.
     reserve: u64,
     /// The end of what was written in the ring since [`Producer::give_back`] looked last.
-    reach: usize,
+    reach: u32,
     /// The end of what may have memory since before.
-    reached: usize,
+    reached: u32,
 }
 
 /// Octets of a ring whose memory is never given back: as much as calls with small messages use, one of
 /// which would need it again at once. The first page; less in models, whose rings are small.
-const KEPT: usize = if cfg!(loom) { 32 } else { 4096 };
+const KEPT: u32 = if cfg!(loom) { 32 } else { 4096 };
 
 /// There is no room for the record now.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,7 +42,6 @@ impl Producer {
             tail_word: OwnWord::at(&memory.producer_line, TAIL),
             start_word: OwnWord::at(&memory.producer_line, START),
             head_word: PeerWord::at(&memory.head, 0),
-            capacity: memory.records.len() as u64,
             records: memory.records.clone(),
             tail: 0,
             published: 0,
@@ -70,8 +68,15 @@ impl Producer {
         self.tail - self.published
     }
 
+    #[inline]
     pub(crate) fn capacity(&self) -> u64 {
-        self.capacity
+        self.records.len() as u64
+    }
+
+    /// What a consumer sleeps on that has read everything.
+    #[cfg(all(not(loom), target_os = "linux"))]
+    pub(crate) fn tail_futex(&self) -> &std::sync::atomic::AtomicU32 {
+        self.tail_word.low_half()
     }
 
     /// Takes note that the consumer said to have read up to `head`.
@@ -147,7 +152,7 @@ impl Producer {
         self.records
             .write_record(offset, frame.to_word(), header, payload);
         self.tail = position + size;
-        self.reach = self.reach.max(offset + WORD + content);
+        self.note_reach(offset + WORD + content);
         Ok(position)
     }
 
@@ -189,7 +194,7 @@ impl Producer {
             return Ok(reach > 0);
         }
         if reach < self.reached {
-            let first = reach.max(KEPT);
+            let first = reach.max(KEPT) as usize;
             self.records.give_back(first, self.records.len() - first);
         }
         self.reached = reach;
@@ -210,11 +215,11 @@ impl Producer {
     /// Whether a record of `size` fits and leaves `kept` octets free.
     fn fits(&self, size: u64, kept: u64) -> bool {
         if self.head == self.tail {
-            return size <= self.capacity;
+            return size <= self.capacity();
         }
-        let left_in_lap = self.capacity - (self.tail & (self.capacity - 1));
+        let left_in_lap = self.capacity() - (self.tail & (self.capacity() - 1));
         let skipped = if size <= left_in_lap { 0 } else { left_in_lap };
-        skipped + size <= (self.capacity - self.used()).saturating_sub(kept)
+        skipped + size <= (self.capacity() - self.used()).saturating_sub(kept)
     }
 
     /// Moves the tail to where a record of `size` fits in one piece and leaves `kept` octets free.
@@ -223,9 +228,9 @@ impl Producer {
         if !self.fits(size, kept) {
             return Err(Full);
         }
-        let left_in_lap = self.capacity - (self.tail & (self.capacity - 1));
+        let left_in_lap = self.capacity() - (self.tail & (self.capacity() - 1));
         if self.head == self.tail {
-            if left_in_lap != self.capacity {
+            if left_in_lap != self.capacity() {
                 self.tail += left_in_lap;
                 // Nothing is unread, so what is skipped counts as read on both sides.
                 self.head = self.tail;
@@ -250,12 +255,22 @@ impl Producer {
         };
         let offset = self.offset(self.tail);
         self.records.write_words(offset, &[skip.to_word()]);
-        self.reach = self.reach.max(offset + WORD);
+        self.note_reach(offset + WORD);
         self.tail += left_in_lap;
         Ok(())
     }
 
+    /// The ring has memory up to `end` now.
+    #[inline]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "within the ring, which is shorter than 4 GiB"
+    )]
+    fn note_reach(&mut self, end: usize) {
+        self.reach = self.reach.max(end as u32);
+    }
+
     fn offset(&self, position: u64) -> usize {
-        offset(position, self.capacity)
+        offset(position, self.capacity())
     }
 }

@@ -1,18 +1,14 @@
 //! One pair of rings as the server sees it: taking requests and answering them.
 
+mod extras;
 mod streaming;
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::rc::Rc;
 
-use super::budget::Budget;
 use super::execution::{Answer, Ticket};
-use super::lent::LentRequests;
 use super::links::LinkWake;
-use super::statistics::Streaming;
 use super::stream_desk::StreamLimits;
-use super::streams::Streams;
 use crate::claim::Taker;
 use crate::fault_point::{Point, reach};
 use crate::layout::{ChannelMemory, ChannelSizes, STREAM_RESERVE};
@@ -22,6 +18,7 @@ use crate::record::{Ending, Opening, Payload, ReplyHeader, RequestHeader};
 use crate::ring::{Consumer, Corrupt, Kind, Producer, Record};
 use crate::sys;
 use crate::wake::Waker;
+use extras::Extras;
 
 /// A channel of a client.
 pub(super) struct Channel {
@@ -33,7 +30,6 @@ pub(super) struct Channel {
     pub(super) generation: u64,
     requests: Consumer,
     replies: Producer,
-    reply_tail: PeerWord,
     taker: Taker,
     sleeping: Waker,
     sizes: ChannelSizes,
@@ -46,22 +42,19 @@ pub(super) struct Channel {
     pub(super) running: u32,
     /// The client has to read replies before the next request can be taken.
     stalled: bool,
-    streams: Streams,
-    lent: LentRequests,
+    /// Made for the first call that is not as most are.
+    extras: Option<Box<Extras>>,
     lacks_memory: bool,
-    limits: StreamLimits,
-    /// Of its client process.
-    budget: Rc<Budget>,
+    /// Octets of items of a stream that may lie here each way.
+    window: u32,
+    /// The longest message or item, in octets.
+    max_item: usize,
     /// Records of streams that were read in this turn.
     stream_records: u32,
-    /// The head of the request ring that the client was last told.
-    told_head: u64,
     /// What streams have to send has not been looked at yet.
     unsent: bool,
     /// What streams have to send waits for room in the reply ring.
     waits_for_room: bool,
-    /// What the statistics say of its streams.
-    streaming: Streaming,
     /// No request will be taken any more, so none needs room for more than being told so.
     draining: bool,
 }
@@ -96,7 +89,6 @@ impl Channel {
         hint: usize,
         generation: u64,
         limits: StreamLimits,
-        budget: Rc<Budget>,
     ) -> Self {
         let memory = ChannelMemory::new(segment, sizes);
         Self {
@@ -105,7 +97,6 @@ impl Channel {
             generation,
             requests: Consumer::new(&memory.requests, sizes.max_request_content()),
             replies: Producer::new(&memory.replies),
-            reply_tail: PeerWord::at(&memory.replies.producer_line, 0),
             taker: Taker::new(OwnWord::at(&memory.taken, 0)),
             sleeping: Waker::new(PeerWord::at(&memory.client_sleeping, 0)),
             sizes,
@@ -114,16 +105,13 @@ impl Channel {
             next_call: 1,
             running: 0,
             stalled: false,
-            streams: Streams::new(limits.window),
-            lent: LentRequests::default(),
+            extras: None,
             lacks_memory: false,
-            limits,
-            budget,
+            window: u32::try_from(limits.window).unwrap_or(u32::MAX),
+            max_item: limits.max_item,
             stream_records: 0,
-            told_head: 0,
             unsent: false,
             waits_for_room: false,
-            streaming: Streaming::default(),
             draining: false,
         }
     }
@@ -217,7 +205,7 @@ impl Channel {
             Opening::Unary | Opening::Stream { .. } => header.reply_limit.min(max_payload),
             Opening::Long { .. } => header.reply_limit,
         };
-        let limit = (limit as usize).min(self.limits.max_item.max(max_payload as usize));
+        let limit = (limit as usize).min(self.max_item.max(max_payload as usize));
         let kept = match opening {
             Opening::Unary => 0,
             Opening::Stream { .. } | Opening::Long { .. } => STREAM_RESERVE,
@@ -240,7 +228,10 @@ impl Channel {
         } = opening
             && !self.draining
         {
-            self.lacks_memory = !self.lent.holds(header.call, total)?;
+            self.lacks_memory = match &self.extras {
+                Some(extras) => !extras.lent.holds(header.call, total)?,
+                None => true,
+            };
             // Whether there is room is seen when it has come.
             self.stalled &= !self.lacks_memory;
             return Ok(!self.lacks_memory);
@@ -253,20 +244,12 @@ impl Channel {
         std::mem::take(&mut self.lacks_memory)
     }
 
-    pub(super) fn lent(&self) -> &LentRequests {
-        &self.lent
-    }
-
-    pub(super) fn lent_mut(&mut self) -> &mut LentRequests {
-        &mut self.lent
-    }
-
     /// Takes `waiting` and refuses it.
     #[cold]
     pub(super) fn refuse(&mut self, index: usize, waiting: &Waiting, refusal: Refusal) {
         if let Some(ticket) = self.take(index, waiting, &mut []) {
             self.answer(&ticket, Answer::refusal(refusal));
-            self.lent.pass_before(self.next_call);
+            self.pass_lent();
         }
     }
 
@@ -306,7 +289,7 @@ impl Channel {
             reach(Point::ServerTaken);
             return Some(ticket);
         }
-        self.lent.pass_before(self.next_call);
+        self.pass_lent();
         self.acknowledge(&ticket);
         None
     }
@@ -348,7 +331,7 @@ impl Channel {
         reach(Point::ServerNotTaken);
         self.taker.pass(header.call);
         self.next_call += 1;
-        self.lent.pass_before(self.next_call);
+        self.pass_lent();
         self.requests.advance(&waiting.record);
         woken
     }
@@ -367,7 +350,11 @@ impl Channel {
     #[inline(never)]
     fn close_stream(&mut self, ticket: &Ticket, answer: Answer<'_>) {
         let max_payload = self.sizes.max_payload() as usize;
-        match self.streams.close(ticket, answer, max_payload) {
+        let at_once = match &mut self.extras {
+            Some(extras) => extras.streams.close(ticket, answer, max_payload),
+            None => Some(answer),
+        };
+        match at_once {
             Some(answer) => self.write_answer(ticket, &answer),
             None => self.unsent = true,
         }
@@ -416,9 +403,9 @@ impl Channel {
                 }
             }
             None => {
-                let tail = &self.reply_tail;
+                let tail = self.replies.tail_futex();
                 self.sleeping.wake_queued(|| {
-                    let woken = sys::wake(tail.low_half());
+                    let woken = sys::wake(tail);
                     reach(Point::ServerClientWoken);
                     woken
                 })
@@ -447,7 +434,7 @@ impl Channel {
     /// Whether a reply of `size` can be promised beside those that are.
     #[inline]
     fn has_room(&mut self, size: u64) -> Result<bool, Corrupt> {
-        let reserved = self.reserved + self.streams.reserve();
+        let reserved = self.reserved + self.kept_for_streams();
         has_room_beside(&mut self.replies, reserved, self.largest_reserved, size, 1)
     }
 }

@@ -110,13 +110,8 @@ impl ServerConfig {
 
     /// What streams of a channel of these sizes may hold.
     pub(super) fn stream_limits(&self, sizes: ChannelSizes) -> StreamLimits {
-        let max_part = sizes.max_part();
-        StreamLimits {
-            max_part,
-            usual_part: sizes.usual_part(),
-            window: sizes.stream_window(self.stream_window),
-            max_item: self.max_message,
-        }
+        let window = sizes.stream_window(self.stream_window);
+        StreamLimits::new(sizes, window, self.max_message)
     }
 
     /// Calls `listener` for everything that happens to connections, on the server's thread: it should

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::channels::Channel;
@@ -175,7 +174,7 @@ impl<E: Execution> Core<E> {
             channels: Vec::new(),
             active_in: 0,
             rings: Rings::new(),
-            budget: self.config.budget(&self.lent_left),
+            budget: None,
         });
         self.greeting.push(index);
         reach(Point::ServerAccepted);
@@ -389,14 +388,12 @@ impl<E: Execution> Core<E> {
         let limits = self.config.stream_limits(sizes);
         let generation = self.generation;
         entry.insert(Channel::new(
-            &segment,
-            sizes,
-            index,
-            hint,
-            generation,
-            limits,
-            Rc::clone(&link.budget),
+            &segment, sizes, index, hint, generation, limits,
         ));
+        if link.channels.is_empty() {
+            // Most have one, and there may be thousands of them.
+            link.channels.reserve_exact(1);
+        }
         link.channels.push(number);
         self.page.statistics.channels(index, link.channels.len());
         let message = ServerMessage::Opened {
@@ -414,8 +411,8 @@ impl<E: Execution> Core<E> {
         let Some(channel) = self.channels.try_remove(index) else {
             return;
         };
-        let running = u64::from(channel.running);
-        self.page.statistics.abandoned(channel.link, running);
+        let statistics = &mut self.page.statistics;
+        statistics.abandoned(channel.link, channel.running);
         let nothing = Streaming::default();
         self.page
             .statistics

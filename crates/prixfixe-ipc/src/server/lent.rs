@@ -80,7 +80,7 @@ impl<E: Execution> Core<E> {
         mut descriptors: Received,
         lost: bool,
     ) -> Result<(), DropReason> {
-        let Some(link) = self.links.get(index) else {
+        let Some(link) = self.links.get_mut(index) else {
             return Ok(());
         };
         let channel = loan.channel as usize;
@@ -88,7 +88,8 @@ impl<E: Execution> Core<E> {
         {
             return Err(DropReason::Corrupt(Corrupt::Control));
         }
-        let budget = std::rc::Rc::clone(&link.budget);
+        let make = || self.config.budget(&self.lent_left);
+        let budget = link.budget.get_or_insert_with(make);
         let Some(channel) = self.channels.get_mut(channel) else {
             return Ok(());
         };
@@ -98,7 +99,8 @@ impl<E: Execution> Core<E> {
             return self.count_ring(index);
         }
         let octets = loan.octets as usize;
-        let in_order = channel.lent().last().is_none_or(|last| last < loan.call);
+        let lent = channel.lent_mut(budget);
+        let in_order = lent.last().is_none_or(|last| last < loan.call);
         if octets < LEAST_LENT || !in_order || !calls.contains(&loan.call) {
             return Err(DropReason::Corrupt(Corrupt::Memory));
         }
@@ -122,8 +124,8 @@ impl<E: Execution> Core<E> {
             }
         };
         // Of calls whose records then said that they need none.
-        channel.lent_mut().pass_before(calls.start);
-        channel.lent_mut().waiting.push_back(Lent {
+        lent.pass_before(calls.start);
+        lent.waiting.push_back(Lent {
             call: loan.call,
             octets: loan.octets,
             request,

@@ -20,7 +20,8 @@ pub(super) struct Link {
     /// The last window of time in which it had a call served.
     pub(super) active_in: u64,
     pub(super) rings: Rings,
-    pub(super) budget: Rc<Budget>,
+    /// Made for the first call that needs some of it.
+    pub(super) budget: Option<Rc<Budget>>,
 }
 
 impl Link {

@@ -34,20 +34,21 @@ pub(super) struct StatisticsWriter {
 /// The counters of one client.
 #[derive(Clone, Copy, Default)]
 struct Row {
-    used: bool,
     calls: u64,
-    depth: u64,
-    running: u64,
     wakes_sent: u64,
     wakes_avoided: u64,
-    streaming: Streaming,
+    credit: u64,
+    streams: u32,
+    depth: u32,
+    running: u32,
+    used: bool,
 }
 
 /// What a channel, or a client, has of streams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Streaming {
     /// Streams and long messages that are open.
-    pub(super) open: u64,
+    pub(super) open: u32,
     /// Octets of items that the client may send at once.
     pub(super) credit: u64,
 }
@@ -163,10 +164,10 @@ impl StatisticsWriter {
             return;
         };
         row.calls += u64::from(answered);
-        row.depth = u64::from(turn.taken);
+        row.depth = turn.taken;
         row.wakes_sent += u64::from(turn.woken);
         row.wakes_avoided += u64::from(avoided);
-        row.running += u64::from(turn.started);
+        row.running += turn.started;
         row.show(client, &self.rows_shown);
     }
 
@@ -198,24 +199,22 @@ impl StatisticsWriter {
         let Some(row) = self.rows.get_mut(client) else {
             return;
         };
-        let sum = &mut row.streaming;
         // Wrapping: the sum holds what is taken away.
-        sum.open = sum.open.wrapping_sub(before.open).wrapping_add(now.open);
-        sum.credit = sum
-            .credit
-            .wrapping_sub(before.credit)
-            .wrapping_add(now.credit);
-        let Streaming { open, credit } = *sum;
-        self.show(client, RowWord::Streams, open);
+        let streams = row.streams.wrapping_sub(before.open);
+        let credit = row.credit.wrapping_sub(before.credit);
+        row.streams = streams.wrapping_add(now.open);
+        row.credit = credit.wrapping_add(now.credit);
+        let (streams, credit) = (row.streams, row.credit);
+        self.show(client, RowWord::Streams, streams.into());
         self.show(client, RowWord::Credit, credit);
     }
 
     /// Calls that were started will have no answer: their channel was closed.
-    pub(super) fn abandoned(&mut self, client: usize, calls: u64) {
+    pub(super) fn abandoned(&mut self, client: usize, calls: u32) {
         if let Some(row) = self.rows.get_mut(client) {
             row.running = row.running.saturating_sub(calls);
             let running = row.running;
-            self.show(client, RowWord::Running, running);
+            self.show(client, RowWord::Running, running.into());
         }
     }
 
@@ -265,8 +264,8 @@ impl Row {
     fn show(&self, client: usize, rows: &OwnWords) {
         let words = [
             self.calls,
-            self.depth,
-            self.running,
+            self.depth.into(),
+            self.running.into(),
             self.wakes_sent,
             self.wakes_avoided,
         ];

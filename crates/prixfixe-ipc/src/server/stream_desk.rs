@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use crate::item_queue::ItemQueue;
+use crate::layout::ChannelSizes;
 use crate::record::item_cost;
 use crate::stream::StreamError;
 
@@ -55,12 +56,21 @@ struct Outgoing {
 pub(super) struct StreamLimits {
     /// Of items that were sent and not fetched, each way.
     pub(super) window: usize,
-    /// Of an item in one record.
-    pub(super) max_part: usize,
     /// Of an item in a record of ours.
     pub(super) usual_part: usize,
     /// Of an item.
     pub(super) max_item: usize,
+}
+
+impl StreamLimits {
+    /// Of a channel of these sizes.
+    pub(super) fn new(sizes: ChannelSizes, window: usize, max_item: usize) -> Self {
+        Self {
+            window,
+            usual_part: sizes.usual_part(),
+            max_item,
+        }
+    }
 }
 
 /// What the handler has done with what came.
@@ -79,7 +89,6 @@ impl StreamDesk {
             window,
             usual_part,
             max_item,
-            ..
         } = limits;
         Self {
             state: Mutex::new(State {

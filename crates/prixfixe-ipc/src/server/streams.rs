@@ -89,10 +89,10 @@ impl Closed {
 
 impl Streams {
     /// For streams of which `window` octets of items may lie here each.
-    pub(super) fn new(window: usize) -> Self {
+    pub(super) fn new(window: u32) -> Self {
         Self {
             open: Vec::new(),
-            window: window as u64,
+            window: window.into(),
             turns: 0,
         }
     }
@@ -194,31 +194,25 @@ impl Streams {
         })
     }
 
-    /// Takes a record of a stream, which `next_call` has not opened yet.
+    /// Takes a record of a stream, unless that is over.
     pub(super) fn receive(
         &mut self,
         requests: &Consumer,
         record: &Record,
-        next_call: u64,
-        max_part: usize,
-    ) -> Result<StreamHeader, Corrupt> {
-        let (header, flags, payload) = StreamHeader::read(requests, record)?;
-        if payload.length > max_part {
-            return Err(Corrupt::Length);
+        header: &StreamHeader,
+        flags: ItemFlags,
+        payload: Payload,
+    ) -> Result<(), Corrupt> {
+        let Some(index) = self.position(header.call) else {
+            return Ok(());
+        };
+        let stream = &mut self.open[index];
+        match record.frame.kind {
+            Kind::ITEM => stream.receive(requests, record, flags, payload)?,
+            Kind::CREDIT => stream.allowed = stream.allowed.max(header.limit),
+            _ => stream.stop(header.limit == GIVEN_UP),
         }
-        if header.call >= next_call {
-            return Err(Corrupt::Call);
-        }
-        // What belongs to a call that is over was on its way when it ended.
-        if let Some(index) = self.position(header.call) {
-            let stream = &mut self.open[index];
-            match record.frame.kind {
-                Kind::ITEM => stream.receive(requests, record, flags, payload)?,
-                Kind::CREDIT => stream.allowed = stream.allowed.max(header.limit),
-                _ => stream.stop(header.limit == GIVEN_UP),
-            }
-        }
-        Ok(header)
+        Ok(())
     }
 
     /// Gives leave to send more where the handler has fetched enough, and tells who need not send.
@@ -351,7 +345,7 @@ impl Streams {
             StreamBody::Items(_) | StreamBody::Long(_) => 0,
         };
         Streaming {
-            open: self.open.len() as u64,
+            open: u32::try_from(self.open.len()).unwrap_or(u32::MAX),
             credit: self.open.iter().map(credit).sum(),
         }
     }

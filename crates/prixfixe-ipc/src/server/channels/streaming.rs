@@ -7,7 +7,7 @@ use crate::fault_point::{Point, reach};
 use crate::layout::ChannelSizes;
 use crate::outcome::Refusal;
 use crate::record::{Opening, RequestHeader, StreamHeader};
-use crate::ring::{Corrupt, Kind, Record};
+use crate::ring::{Corrupt, Kind, Producer, Record};
 use crate::server::execution::Ticket;
 use crate::server::links::LinkWake;
 use crate::server::long_message::{Gathered, LongMessage};
@@ -48,10 +48,18 @@ impl Channel {
 
     /// Gives a record to the stream that it belongs to.
     fn receive(&mut self, record: &Record) -> Result<(), Corrupt> {
-        let max_part = self.limits.max_part;
-        let header = self
-            .streams
-            .receive(&self.requests, record, self.next_call, max_part)?;
+        let (header, flags, payload) = StreamHeader::read(&self.requests, record)?;
+        if payload.length > self.sizes.max_part() {
+            return Err(Corrupt::Length);
+        }
+        if header.call >= self.next_call {
+            return Err(Corrupt::Call);
+        }
+        // What belongs to a call that is over was on its way when it ended.
+        if let Some(extras) = &mut self.extras {
+            let streams = &mut extras.streams;
+            streams.receive(&self.requests, record, &header, flags, payload)?;
+        }
         self.replies
             .note_head(header.head)
             .map_err(|_| Corrupt::Head)?;
@@ -76,10 +84,13 @@ impl Channel {
     ) -> Result<(), Refusal> {
         if let Opening::Stream { credit } = waiting.opening {
             // Two queues, each of which may have as much again free before what it holds.
-            let held = 4_usize.saturating_mul(self.limits.window);
-            let share = self.budget.stream(held).ok_or(Refusal::Busy)?;
+            let held = 4_usize.saturating_mul(self.window as usize);
+            // Never absent: it was prepared for this call.
+            let extras = self.extras.as_mut().ok_or(Refusal::Busy)?;
+            let share = extras.budget.stream(held).ok_or(Refusal::Busy)?;
             let body = StreamBody::Items(desk);
-            self.streams
+            extras
+                .streams
                 .open(ticket, waiting.header.priority, credit, body, share);
             self.unsent = true;
         }
@@ -108,20 +119,25 @@ impl Channel {
             usual_part,
             max_item,
             ..
-        } = self.limits;
+        } = self.limits();
         let total = total as usize;
         if total > max_item {
             return Err(Refusal::TooLarge);
         }
         let gathered = if lent { 0 } else { total };
-        if !self.may_open_stream() || self.streams.held() + gathered > max_item {
+        if !self.may_open_stream() {
+            return Err(Refusal::Busy);
+        }
+        // Never absent: it was prepared for this call.
+        let extras = self.extras.as_mut().ok_or(Refusal::Busy)?;
+        if extras.streams.held() + gathered > max_item {
             return Err(Refusal::Busy);
         }
         let held = total.saturating_add(waiting.limit);
-        let share = self.budget.long_call(held).ok_or(Refusal::Busy)?;
+        let share = extras.budget.long_call(held).ok_or(Refusal::Busy)?;
         let long = LongMessage::new(waiting.header, gathered, usual_part, spares)
             .map_err(|_| Refusal::Busy)?;
-        self.streams.open(
+        extras.streams.open(
             ticket,
             waiting.header.priority,
             credit.into(),
@@ -133,38 +149,34 @@ impl Channel {
 
     /// A long request that is whole and is to be executed.
     pub(in crate::server) fn next_gathered(&mut self) -> Option<(Ticket, Gathered)> {
-        self.streams.next_gathered()
+        self.extras.as_mut()?.streams.next_gathered()
     }
 
     /// Whether there is one.
     #[inline]
     pub(in crate::server) fn has_gathered(&self) -> bool {
-        self.has_streams() && self.streams.has_gathered()
+        self.extras
+            .as_ref()
+            .is_some_and(|extras| extras.streams.has_gathered())
     }
 
     /// What the reply to a long call may have, in bytes.
     pub(in crate::server) fn long_limit(&self, header: &RequestHeader) -> usize {
-        (header.reply_limit as usize).min(self.limits.max_item)
+        (header.reply_limit as usize).min(self.max_item)
     }
 
     /// What it had of streams at the last look.
     pub(in crate::server) fn streaming(&self) -> Streaming {
-        self.streaming
+        let extras = self.extras.as_ref();
+        extras.map_or_else(Streaming::default, |extras| extras.streaming)
     }
 
     /// What it had of streams at the last look and has now, if that is not the same.
     #[inline]
     pub(in crate::server) fn streaming_change(&mut self) -> Option<(Streaming, Streaming)> {
-        let shows_some = self.streaming.open > 0;
-        if self.has_streams() || shows_some {
-            return self.look_for_change();
-        }
-        None
-    }
-
-    fn look_for_change(&mut self) -> Option<(Streaming, Streaming)> {
-        let now = self.streams.streaming();
-        let before = std::mem::replace(&mut self.streaming, now);
+        let extras = self.extras.as_mut()?;
+        let now = extras.streams.streaming();
+        let before = std::mem::replace(&mut extras.streaming, now);
         (before != now).then_some((before, now))
     }
 
@@ -198,29 +210,13 @@ impl Channel {
         self.replies.refresh_head().map_err(|_| Corrupt::Head)?;
         let head = self.requests.head();
         let mut written = 0;
-        let (reserved, largest) = (self.reserved, self.largest_reserved);
-        // Where a reply is promised no credit may go.
-        let granted = self
-            .streams
-            .grant(&mut self.replies, head, |replies, size| {
-                has_room_beside(replies, reserved, largest, size, 1)
-            })?;
-        match granted {
+        match self.grant(head)? {
             Sent::One => written += 1,
             Sent::Nothing => {}
             Sent::NoRoom => self.waits_for_room = true,
         }
         while written < STREAM_RECORDS_PER_TURN {
-            let (reserved, largest) = (
-                self.reserved + self.streams.reserve(),
-                self.largest_reserved,
-            );
-            let sent = self
-                .streams
-                .send(&mut self.replies, head, |replies, size| {
-                    has_room_beside(replies, reserved, largest, size, STREAM_SHARE)
-                })?;
-            match sent {
+            match self.send_part(head)? {
                 Sent::One => {
                     reach(Point::ServerPartWritten);
                     written += 1;
@@ -237,30 +233,78 @@ impl Channel {
             }
         }
         self.unsent = written >= STREAM_RECORDS_PER_TURN;
-        while let Some(size) = self.streams.next_closing() {
+        while let Some(size) = self.next_closing() {
             if !self.has_room(size)? {
                 self.waits_for_room = true;
                 break;
             }
-            if let Some(closed) = self.streams.next_closed() {
+            let extras = self.extras.as_mut();
+            if let Some(closed) = extras.and_then(|extras| extras.streams.next_closed()) {
                 self.write_answer(&closed.ticket, &closed.answer());
                 spares.keep_reply(closed.sent);
                 written += 1;
             }
         }
         if written > 0 {
-            self.told_head = head;
+            self.note_told(head);
         } else if self.must_tell_head() {
             written += u32::from(self.tell_head()?);
         }
         Ok(written)
     }
 
+    /// As [`Streams::grant`](crate::server::streams::Streams::grant).
+    fn grant(&mut self, head: u64) -> Result<Sent, Corrupt> {
+        let Some(extras) = &mut self.extras else {
+            return Ok(Sent::Nothing);
+        };
+        // Where a reply is promised no credit may go.
+        let (reserved, largest) = (self.reserved, self.largest_reserved);
+        let has_room =
+            |replies: &mut Producer, size| has_room_beside(replies, reserved, largest, size, 1);
+        extras.streams.grant(&mut self.replies, head, has_room)
+    }
+
+    /// As [`Streams::send`](crate::server::streams::Streams::send).
+    fn send_part(&mut self, head: u64) -> Result<Sent, Corrupt> {
+        let (reserved, largest) = (
+            self.reserved + self.kept_for_streams(),
+            self.largest_reserved,
+        );
+        let Some(extras) = &mut self.extras else {
+            return Ok(Sent::Nothing);
+        };
+        let has_room = |replies: &mut Producer, size| {
+            has_room_beside(replies, reserved, largest, size, STREAM_SHARE)
+        };
+        extras.streams.send(&mut self.replies, head, has_room)
+    }
+
+    fn next_closing(&self) -> Option<u64> {
+        self.extras.as_ref()?.streams.next_closing()
+    }
+
+    /// Octets of the reply ring that the open streams keep free.
+    #[inline]
+    pub(super) fn kept_for_streams(&self) -> u64 {
+        let extras = self.extras.as_ref();
+        extras.map_or(0, |extras| extras.streams.reserve())
+    }
+
+    fn note_told(&mut self, head: u64) {
+        if let Some(extras) = &mut self.extras {
+            extras.told_head = head;
+        }
+    }
+
     /// Whether the client may wait for room that it was not told of.
     #[inline]
     pub(super) fn must_tell_head(&self) -> bool {
-        !self.streams.is_empty()
-            && self.requests.head() - self.told_head >= self.replies.capacity() / TELL_EVERY
+        let Some(extras) = &self.extras else {
+            return false;
+        };
+        !extras.streams.is_empty()
+            && self.requests.head() - extras.told_head >= self.replies.capacity() / TELL_EVERY
     }
 
     /// Tells the client how far its requests were read. False when there is no room for that now.
@@ -280,7 +324,7 @@ impl Channel {
                 .push_control(Kind::CREDIT, [0; 3], &header.to_words())
                 .is_ok();
         if told {
-            self.told_head = head;
+            self.note_told(head);
         } else {
             self.waits_for_room = true;
         }
@@ -288,17 +332,24 @@ impl Channel {
     }
 
     /// Whether calls that were taken need what comes behind others.
+    #[inline]
     pub(in crate::server) fn has_streams(&self) -> bool {
-        !self.streams.is_empty()
+        self.open_streams() > 0
     }
 
     /// Whether one more stream may be open.
     pub(in crate::server) fn may_open_stream(&self) -> bool {
-        self.streams.len() < self.sizes.max_streams()
+        self.open_streams() < self.sizes.max_streams()
+    }
+
+    #[inline]
+    fn open_streams(&self) -> usize {
+        let extras = self.extras.as_ref();
+        extras.map_or(0, |extras| extras.streams.len())
     }
 
     pub(in crate::server) fn limits(&self) -> StreamLimits {
-        self.limits
+        StreamLimits::new(self.sizes, self.window as usize, self.max_item)
     }
 
     /// A turn begins: so many records of streams may be read in it as may be in one. What waits for room is

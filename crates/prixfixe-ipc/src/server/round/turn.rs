@@ -73,13 +73,16 @@ impl<E: Execution> Core<E> {
                 turn.woken += u32::from(channel.pass_over(waiting, wake.as_deref_mut()));
                 continue;
             }
-            if waiting.is_gathered_first() {
-                if !faults.admits(channel.generation, &waiting.header) {
-                    break;
+            if waiting.opening != Opening::Unary {
+                let budget = &mut link.budget;
+                channel.prepare(budget.get_or_insert_with(|| self.config.budget(&self.lent_left)));
+                if waiting.is_gathered_first() {
+                    if !faults.admits(channel.generation, &waiting.header) {
+                        break;
+                    }
+                    take_long(channel, index, waiting, self.execution.spares(), &mut turn);
+                    continue;
                 }
-                let spares = self.execution.spares();
-                take_long(channel, index, waiting, spares, &mut turn);
-                continue;
             }
             let Some(room) = self.execution.room(waiting.payload.length) else {
                 self.full = true;
@@ -269,7 +272,7 @@ fn open_stream<E: Execution>(
             let memory = if lent {
                 // Never absent: it was there before the call was taken. What its client may have kept is
                 // counted anew now.
-                let lent = channel.lent_mut().take(waiting.header.call);
+                let lent = channel.take_lent(waiting.header.call);
                 Some(lent.ok_or(Refusal::Busy)??.memory)
             } else {
                 None
