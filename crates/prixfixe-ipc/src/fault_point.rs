@@ -71,6 +71,8 @@ points! {
     ServerWelcomed = "server.welcomed",
     /// A channel was made; the client was not told.
     ServerChannelMade = "server.channel-made",
+    /// Memory that a client lent is mapped and its descriptor closed; nobody has looked for its call.
+    ServerLent = "server.lent",
     /// A request was found and room for its reply; it was not taken.
     ServerRequestSeen = "server.request-seen",
     /// `taken` was published; the cancel word was not read again.
@@ -82,6 +84,8 @@ points! {
     /// Within the handler. The tests' own handlers reach it.
     #[cfg(feature = "fault-points")]
     ServerHandling = "server.handling",
+    /// The handler is done; the memory that its client lent is still mapped.
+    ServerGivingBack = "server.giving-back",
     /// The answer is known; nothing of it is in the ring.
     ServerHandled = "server.handled",
     /// A part of a long reply, or of an item, is in the ring; the tail was not published.

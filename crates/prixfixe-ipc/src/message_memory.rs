@@ -4,6 +4,7 @@
 use std::os::fd::OwnedFd;
 
 use crate::aligned::AlignedBuffer;
+use crate::fault_point::{Point, reach};
 use crate::memory::SealedBytes;
 use crate::sys::{BadSegment, SealedFile};
 
@@ -53,7 +54,11 @@ impl MessageMemory {
     pub(crate) fn into_buffer(self) -> Option<AlignedBuffer> {
         match self {
             Self::Own(buffer) => Some(buffer),
-            Self::Lent(_) => None,
+            Self::Lent(lent) => {
+                reach(Point::ServerGivingBack);
+                drop(lent);
+                None
+            }
         }
     }
 }

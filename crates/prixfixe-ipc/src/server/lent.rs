@@ -6,6 +6,7 @@ use super::budget::Share;
 use super::events::DropReason;
 use super::execution::Execution;
 use super::round::Core;
+use crate::fault_point::{Point, reach};
 use crate::handshake::Loan;
 use crate::message_memory::{LEAST_LENT, MessageMemory};
 use crate::outcome::Refusal;
@@ -130,6 +131,7 @@ impl<E: Execution> Core<E> {
             octets: loan.octets,
             request,
         });
+        reach(Point::ServerLent);
         Ok(())
     }
 

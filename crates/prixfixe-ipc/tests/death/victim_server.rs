@@ -9,8 +9,9 @@ use rustix::process::Signal;
 
 use super::caller::{Caller, Style};
 use super::draining;
+use super::leaks::lent_to;
 use super::long_messages;
-use super::process::{Process, Settled, Watchdog, side_by_side};
+use super::process::{Process, Settled, Watchdog, side_by_side, wait_until};
 use super::scene::{FOR_EVER, Kind, Scene};
 
 /// What is promised of a call during which the server reaches its end.
@@ -117,6 +118,19 @@ const POINTS: [(Point, Arming, Promise); 14] = [
     ),
 ];
 
+/// Points that a call comes to whose request is lent, each in the second such call.
+const LENT_POINTS: [(Point, Promise); 9] = [
+    (Point::ServerLent, Promise::NotExecuted),
+    (Point::ServerRequestSeen, Promise::NotExecuted),
+    (Point::ServerClaimed, Promise::Unknown),
+    (Point::ServerTaken, Promise::Unknown),
+    (Point::ServerHandling, Promise::Unknown),
+    (Point::ServerGivingBack, Promise::Unknown),
+    (Point::ServerHandled, Promise::Unknown),
+    (Point::ServerReplyWritten, Promise::Unknown),
+    (Point::ServerReplyPublished, Promise::Answered),
+];
+
 /// A call that must run into its deadline.
 const SHORT: Duration = Duration::from_millis(300);
 /// Calls within which a point that depends on who sleeps is reached.
@@ -128,12 +142,19 @@ struct Row {
     promise: Promise,
     end: End,
     style: Style,
+    kind: Kind,
 }
 
 #[test]
 fn each_call_ends_truly_wherever_the_server_does() {
     let _watchdog = Watchdog::new("server rows", Duration::from_secs(300));
-    let rows = POINTS.iter().flat_map(|&(point, arming, promise)| {
+    let plain = POINTS.map(|(point, arming, promise)| (point, arming, promise, Kind::Asleep));
+    let lent = LENT_POINTS.map(|(point, promise)| {
+        let arming = Arming::SecondCall;
+        (point, arming, promise, Kind::Sealed)
+    });
+    let rows = plain.into_iter().chain(lent);
+    let rows = rows.flat_map(|(point, arming, promise, kind)| {
         ENDS.into_iter().flat_map(move |end| {
             Style::ALL.map(|style| Row {
                 point,
@@ -141,6 +162,7 @@ fn each_call_ends_truly_wherever_the_server_does() {
                 promise,
                 end,
                 style,
+                kind,
             })
         })
     });
@@ -150,8 +172,9 @@ fn each_call_ends_truly_wherever_the_server_does() {
 #[test]
 fn every_point_of_the_server_has_a_row() {
     for point in long_messages::points_of_others() {
-        let listed =
-            POINTS.iter().any(|(listed, ..)| *listed == point) || draining::POINTS.contains(&point);
+        let listed = POINTS.iter().any(|(listed, ..)| *listed == point)
+            || LENT_POINTS.iter().any(|(listed, _)| *listed == point)
+            || draining::POINTS.contains(&point);
         assert_eq!(listed, point.name().starts_with("server."), "{point:?}");
     }
 }
@@ -168,6 +191,7 @@ impl Row {
             // In its turn after the one that was given up, if that was in the same channel.
             caller.complete(Kind::Plain);
             scene.caller(2).complete(Kind::Plain);
+            wait_until(|| lent_to(&server) == 0);
         }
         let executions = scene.journal().executions_of(id);
         self.check(outcome, executions);
@@ -196,7 +220,7 @@ impl Row {
             Arming::SecondCall => {
                 let server = scene.server(&fault(2));
                 let mut caller = scene.caller_of(1, self.style);
-                caller.complete(Kind::Asleep);
+                caller.complete(self.kind);
                 (server, caller)
             }
             Arming::Later => {
@@ -219,7 +243,7 @@ impl Row {
         caller: &mut Caller,
     ) -> (u128, Outcome<()>) {
         for _ in 0..MOST_CALLS {
-            let (id, outcome) = caller.call(Kind::Asleep, self.is_idempotent(), self.timeout());
+            let (id, outcome) = caller.call(self.kind, self.is_idempotent(), self.timeout());
             if server.settled() != Settled::Asleep {
                 return (id, outcome);
             }
@@ -316,7 +340,12 @@ impl fmt::Display for Row {
             Arming::NewConnection => " (connecting)",
             Arming::SecondCall | Arming::Later => "",
         };
-        let point = format!("{}{connecting}", self.point.name());
+        let lent = if self.kind == Kind::Sealed {
+            " (lent)"
+        } else {
+            ""
+        };
+        let point = format!("{}{connecting}{lent}", self.point.name());
         write!(formatter, "{point:<36} {:<9} {end}", self.style.name())
     }
 }
