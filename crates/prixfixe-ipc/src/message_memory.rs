@@ -42,6 +42,14 @@ impl MessageMemory {
         Ok(Self::Own(buffer))
     }
 
+    /// Octets of memory of ours that it takes.
+    pub(crate) fn copied(&self) -> usize {
+        match self {
+            Self::Own(buffer) => buffer.capacity(),
+            Self::Lent(_) => 0,
+        }
+    }
+
     /// The first `length` octets of the message.
     pub(crate) fn payload(&self, length: usize) -> &[u8] {
         match self {

@@ -27,6 +27,9 @@ use crate::wake::Waker;
 const ACCEPTS_PER_TURN: usize = 8;
 /// Messages of one connection read in one go.
 const MESSAGES_PER_TURN: usize = 4;
+/// Octets of lent memory after which a connection has had its turn, if they had to be copied: what the others
+/// wait for is then one message at most, and not four.
+const COPIED_PER_TURN: usize = 1 << 20;
 
 impl<E: Execution> Core<E> {
     /// Attends to everything that the poller has reported.
@@ -188,10 +191,16 @@ impl<E: Execution> Core<E> {
 
     /// Obeys what a client says, a bounded part of it. False when it says nothing.
     pub(super) fn read_messages(&mut self, index: usize, hung_up: bool) -> bool {
+        let mut copied = 0;
         for read in 0..MESSAGES_PER_TURN {
             match self.read_message(index, hung_up) {
-                Ok(true) => {}
-                Ok(false) => return read > 0,
+                Ok(Some(octets)) => {
+                    copied += octets;
+                    if copied >= COPIED_PER_TURN {
+                        break;
+                    }
+                }
+                Ok(None) => return read > 0,
                 Err(reason) => {
                     self.doom(index, reason);
                     break;
@@ -201,10 +210,10 @@ impl<E: Execution> Core<E> {
         true
     }
 
-    /// Obeys the next message of a client. False when there is none.
-    fn read_message(&mut self, index: usize, hung_up: bool) -> Result<bool, DropReason> {
+    /// Obeys the next message of a client, if there is one. Returns the octets that were copied for it.
+    fn read_message(&mut self, index: usize, hung_up: bool) -> Result<Option<usize>, DropReason> {
         let Some(link) = self.links.get(index) else {
-            return Ok(false);
+            return Ok(None);
         };
         let mut buffer = [0; MESSAGE_SIZE];
         let mut descriptors = if link.may_lend() {
@@ -215,7 +224,7 @@ impl<E: Execution> Core<E> {
         };
         let message = match link.socket.receive(&mut buffer, &mut descriptors) {
             Ok(message) => message,
-            Err(ReceiveFailure::Nothing) if !hung_up => return Ok(false),
+            Err(ReceiveFailure::Nothing) if !hung_up => return Ok(None),
             Err(_) => return Err(DropReason::HungUp),
         };
         let lost = message.descriptors_lost;
@@ -224,13 +233,13 @@ impl<E: Execution> Core<E> {
             Ok(ClientMessage::Lend(loan))
                 if !(message.truncated || lost && descriptors.len() > 0) =>
             {
-                self.lend(index, loan, descriptors, lost)?;
+                return self.lend(index, loan, descriptors, lost).map(Some);
             }
             _ if lost || descriptors.len() > 0 => return Err(DropReason::Descriptors),
             Ok(message_read) if !message.truncated => self.obey(index, message_read)?,
             _ => return Err(DropReason::Corrupt(Corrupt::Control)),
         }
-        Ok(true)
+        Ok(Some(0))
     }
 
     fn obey(&mut self, index: usize, message: ClientMessage) -> Result<(), DropReason> {

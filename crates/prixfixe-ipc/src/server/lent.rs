@@ -73,16 +73,16 @@ impl LentRequests {
 
 impl<E: Execution> Core<E> {
     /// Takes memory that a client lends for a call which is about to be published. It is mapped at once, and
-    /// its descriptor closed.
+    /// its descriptor closed. Returns how many octets had to be copied instead.
     pub(super) fn lend(
         &mut self,
         index: usize,
         loan: Loan,
         mut descriptors: Received,
         lost: bool,
-    ) -> Result<(), DropReason> {
+    ) -> Result<usize, DropReason> {
         let Some(link) = self.links.get_mut(index) else {
-            return Ok(());
+            return Ok(0);
         };
         let channel = loan.channel as usize;
         if !link.may_lend() || !link.channels.contains(&channel) || descriptors.len() == 0 && !lost
@@ -92,12 +92,12 @@ impl<E: Execution> Core<E> {
         let make = || self.config.budget(&self.lent_left);
         let budget = link.budget.get_or_insert_with(make);
         let Some(channel) = self.channels.get_mut(channel) else {
-            return Ok(());
+            return Ok(0);
         };
         let calls = channel.lendable_calls();
         if loan.call < calls.start {
             // Its call was refused, or taken back, before this was read.
-            return self.count_ring(index);
+            return self.count_ring(index).map(|()| 0);
         }
         let octets = loan.octets as usize;
         let lent = channel.lent_mut(budget);
@@ -124,6 +124,9 @@ impl<E: Execution> Core<E> {
                 _ => Err(Refusal::Busy),
             }
         };
+        let copied = request
+            .as_ref()
+            .map_or(0, |request| request.memory.copied());
         // Of calls whose records then said that they need none.
         lent.pass_before(calls.start);
         lent.waiting.push_back(Lent {
@@ -132,7 +135,7 @@ impl<E: Execution> Core<E> {
             request,
         });
         reach(Point::ServerLent);
-        Ok(())
+        Ok(copied)
     }
 
     /// Looks for memory that the next record of `channel` names in the socket, where it must be if it did not

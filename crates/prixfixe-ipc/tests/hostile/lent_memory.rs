@@ -131,6 +131,42 @@ fn memory_of_which_most_is_missing_is_read_as_zeros_and_filled_by_nobody() {
     stage.finish();
 }
 
+/// The server stops at the second piece. Who came later and wants something else was answered by then.
+#[cfg(feature = "fault-points")]
+#[test]
+fn between_two_pieces_that_have_to_be_copied_others_have_their_turn() {
+    use prixfixe_ipc::fault_point::{FAULT_VARIABLE, Point};
+    use rustix::process::{Pid, Signal, kill_process};
+
+    let fault = format!("{}:2:stop", Point::ServerLent.name());
+    let settings = [(FAULT_VARIABLE, fault.as_str())];
+    let stage = Stage::without_bystanders("copied-in-turns", &settings);
+    let server = Pid::from_raw(i32::try_from(stage.server.id()).unwrap()).unwrap();
+    let is_stopped = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", stage.server.id())).unwrap();
+        stat.rsplit(')').next().unwrap().starts_with(" T")
+    };
+    let (peer, channel) = stage.peer_with_channel();
+    let other = stage.peer();
+    let octets = 16 << 20;
+    let file = rustix::fs::memfd_create("hostile", MemfdFlags::ALLOW_SEALING).unwrap();
+    rustix::fs::ftruncate(&file, octets.into()).unwrap();
+    rustix::fs::fcntl_add_seals(&file, ALL).unwrap();
+    // So that it finds all of this at once.
+    kill_process(server, Signal::STOP).unwrap();
+    await_that(is_stopped);
+    for call in [1, 2] {
+        lend(&peer, &channel, call, octets, &file);
+    }
+    other.socket.send(&raw_peer::ping(7), &[]).unwrap();
+    kill_process(server, Signal::CONT).unwrap();
+    await_that(is_stopped);
+    let answer = other.socket.receive(Duration::ZERO).unwrap();
+    assert!(answer.is_some(), "two pieces were copied in one turn");
+    kill_process(server, Signal::CONT).unwrap();
+    stage.finish();
+}
+
 #[test]
 fn a_thousand_pieces_that_no_record_names_are_not_kept() {
     let mut stage = Stage::new("never-named");
