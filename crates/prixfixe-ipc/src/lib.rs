@@ -132,7 +132,7 @@ pub use {
     outcome::{CallError, Cause, Executed, Failure, Outcome, Refusal},
     pool::{Pool, PoolSettings, PoolStatistics, PooledClient},
     ring::Corrupt,
-    sealed_message::{MessageDraft, SealedMessage},
+    sealed_message::{MessageDraft, NotSealed, SealedMessage},
     server::{
         AsyncHandler, BindError, ClientIdentity, DropReason, Handler, OwnedReply, OwnedRequest,
         Reply, Request, RunningServer, Server, ServerConfig, ServerEvent, Stopper, TrustDomains,

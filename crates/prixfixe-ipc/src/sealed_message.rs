@@ -44,6 +44,15 @@ pub struct MessageDraft {
     bytes: DraftBytes,
 }
 
+/// Why a [`MessageDraft`] is no [`SealedMessage`], and the draft.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot seal the message: {error}")]
+pub struct NotSealed {
+    #[source]
+    error: io::Error,
+    draft: Option<MessageDraft>,
+}
+
 impl SealedMessage {
     /// Makes room for a message of `length` bytes, at least 1 and less than 4 GiB.
     ///
@@ -89,10 +98,32 @@ impl MessageDraft {
     /// Lets nobody change it any more.
     ///
     /// # Errors
-    /// When the system has no memory to map it anew, or something still writes to it, such as a read of a
-    /// disk into it that was begun and is not over.
-    pub fn seal(self) -> io::Result<SealedMessage> {
-        SealedMessage::of_file(self.bytes.seal()?)
+    /// When something still writes to it, such as a read of a disk into it that was begun and is not over: then
+    /// the draft [comes back](NotSealed::into_draft). And when the system has no memory to map it anew.
+    pub fn seal(self) -> Result<SealedMessage, NotSealed> {
+        match self.bytes.seal() {
+            Ok(file) => {
+                SealedMessage::of_file(file).map_err(|error| NotSealed { error, draft: None })
+            }
+            Err((error, bytes)) => Err(NotSealed {
+                error,
+                draft: bytes.map(|bytes| Self { bytes }),
+            }),
+        }
+    }
+}
+
+impl NotSealed {
+    /// The draft as it was, to be sealed later or copied. `None` where the system had no memory to map it
+    /// again.
+    pub fn into_draft(self) -> Option<MessageDraft> {
+        self.draft
+    }
+}
+
+impl From<NotSealed> for io::Error {
+    fn from(failure: NotSealed) -> Self {
+        failure.error
     }
 }
 
@@ -156,6 +187,24 @@ mod tests {
             assert_eq!((message.len(), message[length - 1]), (length, 7));
         }
         assert_eq!(&*SealedMessage::copy_of(b"hello").unwrap(), b"hello");
+    }
+
+    #[test]
+    fn a_draft_that_something_still_writes_to_comes_back_as_it_was() {
+        let file = DraftFile::create(10_000).unwrap();
+        let writer = file.writer().unwrap();
+        let mut draft = MessageDraft {
+            bytes: DraftBytes::new(file),
+        };
+        draft[9_999] = 7;
+        let failure = draft.seal().unwrap_err();
+        assert_eq!(failure.error.kind(), io::ErrorKind::ResourceBusy);
+        let mut draft = failure.into_draft().unwrap();
+        assert_eq!((draft.len(), draft[9_999]), (10_000, 7));
+        draft[0] = 8;
+        drop(writer);
+        let message = draft.seal().unwrap();
+        assert_eq!((message[0], message[9_999]), (8, 7));
     }
 
     #[test]

@@ -35,8 +35,10 @@ impl DraftBytes {
         unsafe { std::slice::from_raw_parts_mut(mapping.base().as_ptr(), mapping.len()) }
     }
 
-    pub(crate) fn seal(self) -> io::Result<SealedFile> {
-        self.file.seal()
+    /// As [`DraftFile::seal`].
+    pub(crate) fn seal(self) -> Result<SealedFile, (io::Error, Option<Self>)> {
+        let sealed = self.file.seal();
+        sealed.map_err(|(error, draft)| (error, draft.map(Self::new)))
     }
 }
 

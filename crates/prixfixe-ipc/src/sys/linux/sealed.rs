@@ -42,14 +42,13 @@ impl DraftFile {
         }
         let file = sealable_file(NAME)?;
         rustix::fs::ftruncate(&file, len as u64)?;
-        let mapping = Mapping::of_file(file.as_fd(), len, ProtFlags::READ | ProtFlags::WRITE)?;
-        mapping.not_for_children()?;
-        match mapping.populate(Advice::LinuxPopulateWrite) {
+        let draft = Self::of_file(file, len)?;
+        match draft.mapping.populate(Advice::LinuxPopulateWrite) {
             // Kernels before 5.14 make each page when it is first written.
             Ok(()) | Err(Errno::INVAL) => {}
             Err(errno) => return Err(errno.into()),
         }
-        Ok(Self { file, mapping })
+        Ok(draft)
     }
 
     /// The memory, which may be written as long as this exists.
@@ -57,13 +56,30 @@ impl DraftFile {
         &self.mapping
     }
 
-    /// Lets nobody change it any more.
-    pub(crate) fn seal(self) -> io::Result<SealedFile> {
+    /// Lets nobody change it any more. When that fails the draft comes back, where there is memory to map it
+    /// again.
+    pub(crate) fn seal(self) -> Result<SealedFile, (io::Error, Option<Self>)> {
         let Self { file, mapping } = self;
         let len = mapping.len();
         // The kernel refuses the seal while anybody could still write through a mapping.
         drop(mapping);
-        SealedFile::seal(file, len)
+        match rustix::fs::fcntl_add_seals(&file, SEALS) {
+            Ok(()) => Ok(SealedFile::ours(file, len)),
+            Err(errno) => Err((errno.into(), Self::of_file(file, len).ok())),
+        }
+    }
+
+    fn of_file(file: OwnedFd, len: usize) -> io::Result<Self> {
+        let mapping = Mapping::of_file(file.as_fd(), len, ProtFlags::READ | ProtFlags::WRITE)?;
+        mapping.not_for_children()?;
+        Ok(Self { file, mapping })
+    }
+
+    /// Something else that may write to it, which keeps it from being sealed.
+    #[cfg(test)]
+    pub(crate) fn writer(&self) -> io::Result<Mapping> {
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        Mapping::of_file(self.file.as_fd(), self.mapping.len(), protection)
     }
 }
 
@@ -79,17 +95,17 @@ impl SealedFile {
         while done < bytes.len() {
             done += retry_on_intr(|| rustix::io::pwrite(&file, &bytes[done..], done as u64))?;
         }
-        Self::seal(file, bytes.len())
+        rustix::fs::fcntl_add_seals(&file, SEALS)?;
+        Ok(Self::ours(file, bytes.len()))
     }
 
-    /// Lets nobody change `file` any more, which is ours.
-    fn seal(file: OwnedFd, len: usize) -> io::Result<Self> {
-        rustix::fs::fcntl_add_seals(&file, SEALS)?;
-        Ok(Self {
+    /// A file that this process has made and sealed.
+    fn ours(file: OwnedFd, len: usize) -> Self {
+        Self {
             file,
             len,
             ours: true,
-        })
+        }
     }
 
     /// Takes what a peer has sent as a file of `len` octets, if it is all that it has to be.
