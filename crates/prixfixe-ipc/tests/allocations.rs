@@ -12,7 +12,7 @@ use std::time::Duration;
 use prixfixe_ipc::typed::{self, AsyncService, Rkyv, Service};
 use prixfixe_ipc::{
     Address, AsyncClient, AsyncConnector, Call, Client, Outcome, OwnedReply, OwnedRequest, Pool,
-    PoolSettings, Refusal, Reply, Request, RunningServer, Server, ServerConfig,
+    PoolSettings, Refusal, Reply, Request, RunningServer, SealedMessage, Server, ServerConfig,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -52,6 +52,8 @@ unsafe impl GlobalAlloc for Counting {
 
 /// Calls of each kind that are counted.
 const CALLS: usize = 10_000;
+/// The type of requests of which the first KiB is echoed.
+const ASKS_FOR_LITTLE: u32 = 1;
 const IN_FLIGHT: usize = 32;
 const THREADS: usize = 6;
 const PAYLOAD: [u8; 1024] = [7; 1024];
@@ -63,6 +65,7 @@ fn no_call_allocates() {
     for kind in ["answered at once", "answered later"] {
         let (address, _server) = serve(kind);
         blocking(&address, kind);
+        lent(&address, kind);
         pipelined(&address, kind);
         pooled(&address, kind);
         let one = Builder::new_current_thread().enable_all().build().unwrap();
@@ -165,7 +168,14 @@ fn serve(kind: &str) -> (Address, RunningServer) {
 }
 
 fn answer(request: Request<'_>, reply: &mut Reply<'_>) -> Result<(), Refusal> {
-    reply.write(request.payload())
+    reply.write(asked_for(request.message_type(), request.payload()))
+}
+
+fn asked_for(message_type: u32, payload: &[u8]) -> &[u8] {
+    match message_type {
+        ASKS_FOR_LITTLE => &payload[..1024],
+        _ => payload,
+    }
 }
 
 async fn answer_later(request: OwnedRequest, mut reply: OwnedReply) -> Result<(), Refusal> {
@@ -178,7 +188,7 @@ async fn answer_later(request: OwnedRequest, mut reply: OwnedReply) -> Result<()
         Poll::Pending
     })
     .await;
-    reply.write(request.payload())
+    reply.write(asked_for(request.message_type(), request.payload()))
 }
 
 fn call() -> Call<'static> {
@@ -203,6 +213,31 @@ fn blocking(address: &Address, kind: &str) {
             let outcome = client.call_into(call(), &mut reply);
             assert_eq!(outcome, Outcome::Completed(1024));
         }
+    });
+}
+
+/// Calls of which each lends the server the memory of its request.
+fn lent(address: &Address, kind: &str) {
+    let message = SealedMessage::copy_of(&vec![7; 256 << 10]).unwrap();
+    let mut client = Client::connect(address).unwrap();
+    let mut reply = [0; 1024];
+    let asking = || Call::sealed(&message).message_type(ASKS_FOR_LITTLE);
+    count(kind, "blocking, lent", || {
+        for _ in 0..CALLS {
+            let outcome = client.call_into(asking(), &mut reply);
+            assert_eq!(outcome, Outcome::Completed(1024));
+        }
+    });
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let client = runtime.block_on(AsyncConnector::new(address.clone()).client());
+    let client = client.unwrap();
+    count(kind, "asynchronous, lent", || {
+        runtime.block_on(async {
+            for _ in 0..CALLS {
+                let outcome = client.call_into(asking(), &mut reply).await;
+                assert_eq!(outcome, Outcome::Completed(1024));
+            }
+        });
     });
 }
 

@@ -13,7 +13,7 @@ use super::state::{Shared, State};
 use super::stream_state::{Cut, StreamKey};
 use super::wakes::Wakes;
 use crate::call::Call;
-use crate::client::streams::{Fetched, PartSent, StreamReply, append, place};
+use crate::client::streams::{Fetched, PartSent, append, place};
 use crate::outcome::{CallError, Cause, Executed, Outcome, Refusal};
 use crate::stream::StreamError;
 
@@ -156,13 +156,7 @@ impl AsyncStream {
     pub async fn reply(mut self, reply: &mut [u8]) -> Outcome<usize> {
         // What failed shows below, unless the reply is there all the same.
         let _ = self.end().await;
-        match self.await_reply().await {
-            Ok(ended) => {
-                self.over = true;
-                ended.outcome(reply, 0)
-            }
-            Err(cause) => self.failed(cause),
-        }
+        self.await_reply(reply, 0).await
     }
 
     /// One attempt of a long call, which has to be over at `until`.
@@ -208,28 +202,29 @@ impl AsyncStream {
                 Err(cause) => return self.failed(cause),
             }
         }
-        match self.await_reply().await {
-            Ok(ended) => {
-                self.over = true;
-                ended.outcome(reply, length)
-            }
-            Err(cause) => self.failed(cause),
-        }
+        self.await_reply(reply, length).await
     }
 
-    /// Waits for the reply, and passes over items that still come.
-    async fn await_reply(&mut self) -> Result<StreamReply, Cause> {
+    /// Waits for the reply, which goes into `reply` behind the `length` bytes that came before, and passes over
+    /// items that still come.
+    async fn await_reply(&mut self, reply: &mut [u8], length: usize) -> Outcome<usize> {
         let key = self.receiver.key;
         let replied = self
             .receiver
             .wait(|state, waker, wakes| {
-                let (replied, nudge) = state.stream_reply(key, waker, wakes);
+                let (replied, nudge) = state.stream_reply(key, (&mut *reply, length), waker, wakes);
                 (replied.transpose(), nudge)
             })
-            .await?;
-        let fetched = self.receiver.shared.lock().take_fetched();
-        drop(fetched);
-        Ok(replied)
+            .await;
+        match replied {
+            Ok(outcome) => {
+                self.over = true;
+                let fetched = self.receiver.shared.lock().take_fetched();
+                drop(fetched);
+                outcome
+            }
+            Err(cause) => self.failed(cause),
+        }
     }
 
     fn failed(&mut self, cause: Cause) -> Outcome<usize> {

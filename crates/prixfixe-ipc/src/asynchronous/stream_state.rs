@@ -7,8 +7,8 @@ use super::connection::Connection;
 use super::live::Nudge;
 use super::state::State;
 use super::wakes::Wakes;
-use crate::client::streams::{Fetched, PartSent, StreamReply};
-use crate::outcome::{Cause, Executed};
+use crate::client::streams::{Fetched, PartSent};
+use crate::outcome::{Cause, Executed, Outcome};
 use crate::ring::Corrupt;
 
 /// Which stream of a client, of all of its connections.
@@ -89,16 +89,19 @@ impl State {
         .unless(Fetched::Nothing)
     }
 
-    /// The reply to a stream of which no item is wanted any more.
+    /// The reply to a stream of which no item is wanted any more, put into `reply` behind the `length` bytes
+    /// that came before.
     pub(super) fn stream_reply(
         &mut self,
         key: StreamKey,
+        (reply, length): (&mut [u8], usize),
         waker: &Waker,
         wakes: &mut Wakes,
-    ) -> Tried<Option<StreamReply>> {
-        let take = |connection: &mut Connection| {
-            connection.channel.streams().skip(key.call);
-            connection.channel.take_stream_reply(key.call)
+    ) -> Tried<Option<Outcome<usize>>> {
+        let mut take = |connection: &mut Connection| {
+            let channel = &mut connection.channel;
+            channel.streams().skip(key.call);
+            channel.take_stream_reply(key.call, reply, length)
         };
         if let Some(retired) = self.retired(key) {
             return (take(retired).map(Some).ok_or(Cut::HungUp), None);

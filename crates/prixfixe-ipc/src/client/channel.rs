@@ -27,6 +27,8 @@ pub(crate) struct Channel {
     last_call: u64,
     /// Replies were read since the server was last told.
     gave_room: bool,
+    /// Memory for the next reply to a stream or long call: at most what a record holds.
+    spare: Vec<u8>,
 }
 
 /// Of the ring: when so much of streams was read, the server is shown that it has room.
@@ -84,6 +86,7 @@ impl Channel {
             sizes,
             last_call: 0,
             gave_room: false,
+            spare: Vec::new(),
         }
     }
 
@@ -280,6 +283,8 @@ impl Channel {
     fn end_stream(&mut self, call: u64, reply: &Reply, addressee: Addressee) {
         let mut payload = Vec::new();
         if addressee == Addressee::Caller {
+            payload = std::mem::take(&mut self.spare);
+            payload.clear();
             payload.resize(reply.payload.length, 0);
             self.replies
                 .copy_out(&reply.record, reply.payload.offset, &mut payload);
@@ -318,11 +323,19 @@ impl Channel {
         self.streams.end(call, &mut self.requests, head)
     }
 
-    /// The reply to a stream, once it is there and its items were fetched. The stream is over then.
-    pub(crate) fn take_stream_reply(&mut self, call: u64) -> Option<StreamReply> {
-        let reply = self.streams.take_reply(call)?;
+    /// Ends a stream whose reply is there and whose items were fetched: the reply goes into `reply`, behind the
+    /// `length` bytes that came before.
+    pub(crate) fn take_stream_reply(
+        &mut self,
+        call: u64,
+        reply: &mut [u8],
+        length: usize,
+    ) -> Option<Outcome<usize>> {
+        let ended = self.streams.take_reply(call)?;
         self.release_stream(call);
-        Some(reply)
+        let outcome = ended.outcome(reply, length);
+        self.spare = ended.payload;
+        Some(outcome)
     }
 
     pub(crate) fn has_streams(&self) -> bool {

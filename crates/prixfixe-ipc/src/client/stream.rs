@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::ClientStatistics;
 use super::connector::Connection;
-use super::streams::{Direct, Fetched, PartSent, StreamReply, append, place};
+use super::streams::{Direct, Fetched, PartSent, append, place};
 use super::wait::{Deadline, Waited};
 use crate::outcome::{Cause, Executed, Outcome, Refusal};
 use crate::stream::StreamError;
@@ -215,8 +215,9 @@ impl<'c> Stream<'c> {
         loop {
             let channel = self.connection.channel_mut();
             channel.streams().skip(self.call);
-            if let Some(ended) = channel.take_stream_reply(self.call) {
-                return self.ended(&ended, reply, 0);
+            if let Some(outcome) = channel.take_stream_reply(self.call, reply, 0) {
+                self.over = true;
+                return outcome;
             }
             self.connection.publish(self.statistics);
             if self.wait().is_err() {
@@ -245,8 +246,11 @@ impl<'c> Stream<'c> {
                     };
                     self.wait_for(Some(direct))
                 }
-                Fetched::End => match channel.take_stream_reply(self.call) {
-                    Some(ended) => return self.ended(&ended, reply, length),
+                Fetched::End => match channel.take_stream_reply(self.call, reply, length) {
+                    Some(outcome) => {
+                        self.over = true;
+                        return outcome;
+                    }
                     None => Err(StreamError::HungUp),
                 },
                 // The server was told how much room there is.
@@ -261,12 +265,6 @@ impl<'c> Stream<'c> {
     /// Why nothing more can come.
     pub(super) fn cause(&self) -> Cause {
         self.cut.unwrap_or(Cause::Deadline)
-    }
-
-    /// The end that the server gave it, with `length` bytes in `reply` already.
-    fn ended(&mut self, ended: &StreamReply, reply: &mut [u8], length: usize) -> Outcome<usize> {
-        self.over = true;
-        ended.outcome(reply, length)
     }
 
     fn failed(&mut self) -> Outcome<usize> {

@@ -27,7 +27,10 @@ impl Spares {
     /// # Errors
     /// When there is no memory for it.
     pub(super) fn request(&mut self, total: usize) -> Result<AlignedBuffer, TryReserveError> {
-        if total > 0 && self.request.capacity() >= total {
+        if total == 0 {
+            return Ok(AlignedBuffer::default());
+        }
+        if self.request.capacity() >= total {
             return Ok(std::mem::take(&mut self.request));
         }
         AlignedBuffer::try_with_capacity(total)

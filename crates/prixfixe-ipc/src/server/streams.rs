@@ -73,8 +73,8 @@ pub(super) struct Closed {
     ending: Ending,
     message_type: u32,
     payload: Vec<u8>,
-    /// A long reply that was sent before, whose memory is free now.
-    pub(super) sent: Vec<u8>,
+    /// A long reply that was sent before.
+    sent: Vec<u8>,
 }
 
 impl Closed {
@@ -83,6 +83,15 @@ impl Closed {
             ending: self.ending,
             message_type: self.message_type,
             payload: Cow::Borrowed(&self.payload),
+        }
+    }
+
+    /// The memory of the reply, which is free once the answer is written.
+    pub(super) fn into_buffer(self) -> Vec<u8> {
+        if self.sent.capacity() > 0 {
+            self.sent
+        } else {
+            self.payload
         }
     }
 }

@@ -241,7 +241,7 @@ impl Channel {
             let extras = self.extras.as_mut();
             if let Some(closed) = extras.and_then(|extras| extras.streams.next_closed()) {
                 self.write_answer(&closed.ticket, &closed.answer());
-                spares.keep_reply(closed.sent);
+                spares.keep_reply(closed.into_buffer());
                 written += 1;
             }
         }

@@ -43,7 +43,7 @@ struct Slot<F> {
     ticket: Option<Ticket>,
     /// Of a call that has opened a stream.
     stream: Option<Arc<StreamDesk>>,
-    /// Away while the call runs.
+    /// Away while the call runs, unless its request is long and lies elsewhere.
     request: AlignedBuffer,
     reply: Vec<u8>,
 }
@@ -93,16 +93,16 @@ impl<H: AsyncHandler> Slots<H> {
         let dropped = catch_unwind(AssertUnwindSafe(|| slot.future.set(None)));
         slot.stream = None;
         let returned = slot.desk.collect();
-        // A handler that keeps a buffer for good costs a new one, and so does a long request.
-        slot.request = match returned.request.and_then(MessageMemory::into_buffer) {
-            Some(buffer) if buffer.capacity() <= self.max_payload => buffer,
-            long => {
-                if let Some(long) = long {
-                    self.spares.keep_request(long);
-                }
-                AlignedBuffer::with_capacity(self.max_payload)
-            }
-        };
+        match returned.request.and_then(MessageMemory::into_buffer) {
+            // During a long request it was not away.
+            Some(long) if slot.request.capacity() > 0 => self.spares.keep_request(long),
+            Some(buffer) => slot.request = buffer,
+            None => {}
+        }
+        // A handler that keeps a buffer for good costs a new one.
+        if slot.request.capacity() < self.max_payload {
+            slot.request = AlignedBuffer::with_capacity(self.max_payload);
+        }
         let (ending, message_type) = match (ran, dropped, returned.reply) {
             (None, _, reply) | (_, Err(_), reply) => {
                 slot.reply = reply.map_or_else(Vec::new, |(buffer, _)| buffer);
