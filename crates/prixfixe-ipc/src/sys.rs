@@ -22,8 +22,8 @@ mod linux;
 pub(crate) use linux::{
     AcceptFailure, BadDescriptor, BadSegment, Doorbell, DraftFile, Events, ForkGuard, Listener,
     Mapping, Poller, ReceiveFailure, Received, SealedFile, SealedMapping, SendFailure, Sharing,
-    Socket, Trigger, WaitResult, WakeReceiver, WakeSender, effective_uid, overflow_uid, processors,
-    wait_on, wake, wake_channel, yield_now,
+    Socket, Trigger, WaitResult, WakeReceiver, WakeSender, effective_uid, is_own_user,
+    overflow_uid, processors, wait_on, wake, wake_channel, yield_now,
 };
 #[cfg(target_os = "linux")]
 pub use linux::{BadListener, BindFailure, ConnectFailure, PassedSocket};

@@ -83,7 +83,7 @@ impl TrustDomains {
     /// Whether the server may wait for what this client can delay. One of its own user could stop it in
     /// other ways, too.
     pub(super) fn trusts(self, client: &Credentials) -> bool {
-        self == Self::PerUser && (client.uid == sys::effective_uid() || client.uid == ROOT)
+        self == Self::PerUser && (sys::is_own_user(client.uid) || client.uid == ROOT)
     }
 }
 

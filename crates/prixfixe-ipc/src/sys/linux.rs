@@ -24,5 +24,5 @@ pub(crate) use processors::{processors, yield_now};
 pub(crate) use sealed::{DraftFile, SealedFile, SealedMapping};
 pub use socket::ConnectFailure;
 pub(crate) use socket::{ReceiveFailure, Received, SendFailure, Socket};
-pub(crate) use users::{effective_uid, overflow_uid};
+pub(crate) use users::{effective_uid, is_own_user, overflow_uid};
 pub(crate) use wake_channel::{WakeReceiver, WakeSender, wake_channel};

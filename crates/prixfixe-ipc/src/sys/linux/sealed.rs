@@ -117,7 +117,7 @@ impl SealedFile {
         Ok(Self {
             file,
             len,
-            ours: owner == super::effective_uid(),
+            ours: super::is_own_user(owner),
         })
     }
 
