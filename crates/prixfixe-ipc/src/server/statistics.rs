@@ -242,8 +242,8 @@ impl StatisticsWriter {
     #[inline]
     fn count_answers(&self, calls: u32, refused: u32, wakes_sent: u32, wakes_avoided: u32) {
         let times = [calls, refused, wakes_sent, wakes_avoided];
-        let counters = &self.counts[Count::Calls as usize..=Count::WakesAvoided as usize];
-        let mut shown = [0; 4];
+        let counters = &self.counts[Count::Calls as usize..][..ANSWERS.len()];
+        let mut shown = [0; ANSWERS.len()];
         for ((counter, times), shown) in counters.iter().zip(times).zip(&mut shown) {
             counter.set(counter.get() + u64::from(times));
             *shown = counter.get();
@@ -262,7 +262,7 @@ impl Row {
     /// Shows what changes with calls, in the order of the words.
     #[inline]
     fn show(&self, client: usize, rows: &OwnWords) {
-        let words = [
+        let words: [u64; TURN.len()] = [
             self.calls,
             self.depth.into(),
             self.running.into(),
@@ -273,11 +273,34 @@ impl Row {
     }
 }
 
-/// What is shown together stands side by side.
-const _: () = assert!(
-    Count::WakesAvoided as usize - Count::Calls as usize == 3
-        && RowWord::WakesAvoided as usize - RowWord::Calls as usize == 4
-);
+/// What [`StatisticsWriter::count_answers`] shows together, in its order.
+const ANSWERS: [Count; 4] = [
+    Count::Calls,
+    Count::RefusedCalls,
+    Count::WakesSent,
+    Count::WakesAvoided,
+];
+/// What [`Row::show`] shows together, in its order.
+const TURN: [RowWord; 5] = [
+    RowWord::Calls,
+    RowWord::Depth,
+    RowWord::Running,
+    RowWord::WakesSent,
+    RowWord::WakesAvoided,
+];
+/// Each stands right behind the one before.
+const _: () = {
+    let mut index = 1;
+    while index < ANSWERS.len() {
+        assert!(ANSWERS[index] as usize == ANSWERS[index - 1] as usize + 1);
+        index += 1;
+    }
+    let mut index = 1;
+    while index < TURN.len() {
+        assert!(TURN[index] as usize == TURN[index - 1] as usize + 1);
+        index += 1;
+    }
+};
 
 const fn place(client: usize, word: RowWord) -> usize {
     client * (ROW / WORD) + word as usize
