@@ -180,7 +180,7 @@ impl Client {
     /// Gives back the memory that earlier calls have used and none needs at the moment: of the request
     /// ring, all but its first page, and the buffer of [`Client::call`]. For a client that will be silent
     /// for long after large messages: it has no timer, and else looks after this with the calls that it
-    /// makes. The server does so by itself for replies.
+    /// makes and the items that it sends or waits for. The server does so by itself for replies.
     pub fn release_memory(&mut self) {
         self.reply = Vec::new();
         if let Some(connection) = self.connection.as_mut().filter(|it| !it.is_forked()) {

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::ring::{GIVEN_AT_ONCE, Left};
+
 /// Looks that give memory back: one [`AFTER`] a ring has grown, and so on until there is nothing left to
 /// give. Who has nothing to give has no timer.
 #[derive(Debug, Default)]
@@ -15,9 +17,13 @@ pub(crate) struct GiveBack {
 
 /// What was used is kept for this long, and at most for twice as long.
 const AFTER: Duration = Duration::from_secs(1);
-/// Rings that are given back in one go: each takes a system call, which takes the time of a few hundred
-/// calls where much is given back, and calls are waiting.
+/// Rings, or [parts](GIVEN_AT_ONCE) of long ones, that are given back in one go: each takes a system call,
+/// which takes the time of a few hundred calls where much is given back, and calls are waiting.
 const AT_ONCE: u32 = 16;
+/// Octets that are given back in one go, at most.
+const OCTETS_AT_ONCE: u32 = AT_ONCE * GIVEN_AT_ONCE;
+/// As many as 16 rings of the default size have.
+const _: () = assert!(OCTETS_AT_ONCE == 4 << 20);
 
 impl GiveBack {
     /// A ring has grown.
@@ -32,12 +38,11 @@ impl GiveBack {
     }
 
     /// Looks, if it is time to, at the rings numbered below `end` by `give_back`. That returns `None` for
-    /// one that has not grown, and else whether there may be more to give back another time. Returns in
-    /// how long to look again, if at all.
+    /// one that has not grown, and else what it has left. Returns in how long to look again, if at all.
     pub(crate) fn look(
         &mut self,
         end: usize,
-        mut give_back: impl FnMut(usize) -> Option<bool>,
+        mut give_back: impl FnMut(usize) -> Option<Left>,
     ) -> Option<Duration> {
         let left = self.due?.saturating_duration_since(Instant::now());
         if !left.is_zero() {
@@ -48,11 +53,11 @@ impl GiveBack {
             if looked == AT_ONCE {
                 return Some(Duration::ZERO);
             }
-            if let Some(again) = give_back(self.next) {
-                looked += 1;
-                self.again |= again;
-            }
-            self.next += 1;
+            let left = give_back(self.next);
+            looked += u32::from(left.is_some());
+            self.again |= left == Some(Left::InUse);
+            // One that has more to give has the next turn, too.
+            self.next += usize::from(left != Some(Left::Unused));
         }
         self.next = 0;
         let again = std::mem::take(&mut self.again);
@@ -77,11 +82,11 @@ mod tests {
         assert!(looks.look(1, |_| unreachable!()) > Some(Duration::ZERO));
         make_due(&mut looks);
         assert_eq!(
-            looks.look(2, |ring| (ring == 1).then_some(true)),
+            looks.look(2, |ring| (ring == 1).then_some(Left::InUse)),
             Some(AFTER)
         );
         make_due(&mut looks);
-        assert_eq!(looks.look(2, |_| Some(false)), None);
+        assert_eq!(looks.look(2, |_| Some(Left::Nothing)), None);
         assert_eq!(looks.look(2, |_| unreachable!()), None);
     }
 
@@ -90,9 +95,10 @@ mod tests {
         let mut looks = GiveBack::default();
         looks.note();
         make_due(&mut looks);
-        assert_eq!(looks.look(40, |_| Some(false)), Some(Duration::ZERO));
+        let nothing = |_| Some(Left::Nothing);
+        assert_eq!(looks.look(40, nothing), Some(Duration::ZERO));
         looks.note();
-        while looks.look(40, |_| Some(false)) == Some(Duration::ZERO) {}
+        while looks.look(40, nothing) == Some(Duration::ZERO) {}
         assert!(looks.due.is_some());
     }
 
@@ -105,12 +111,37 @@ mod tests {
         let mut rounds = 0;
         while looks.look(40, |ring| {
             seen.push(ring);
-            Some(false)
+            Some(Left::Nothing)
         }) == Some(Duration::ZERO)
         {
             rounds += 1;
         }
         assert!(seen.into_iter().eq(0..40));
         assert_eq!(rounds, 2);
+    }
+
+    #[test]
+    fn a_long_ring_takes_several_turns_and_the_next_comes_after_it() {
+        const PARTS: u32 = 2 * AT_ONCE + 3;
+        let mut looks = GiveBack::default();
+        looks.note();
+        make_due(&mut looks);
+        let mut seen = Vec::new();
+        let mut given = Vec::new();
+        loop {
+            let before = seen.len();
+            let next = looks.look(2, |ring| {
+                seen.push(ring);
+                let parts = seen.iter().filter(|other| **other == ring).count();
+                let more = ring == 0 && parts < PARTS as usize;
+                Some(if more { Left::Unused } else { Left::Nothing })
+            });
+            given.push(seen.len() - before);
+            if next.is_none() {
+                break;
+            }
+        }
+        assert_eq!(given, [AT_ONCE as usize, AT_ONCE as usize, 3 + 1]);
+        assert_eq!(seen.last(), Some(&1));
     }
 }

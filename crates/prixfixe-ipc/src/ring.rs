@@ -20,7 +20,9 @@ mod producer;
 pub use consumer::Corrupt;
 pub(crate) use consumer::{Consumer, Record};
 pub(crate) use frame::{Frame, Kind};
-pub(crate) use producer::Producer;
+#[cfg(not(loom))]
+pub(crate) use producer::GIVEN_AT_ONCE;
+pub(crate) use producer::{Left, Producer};
 
 use crate::memory::{Region, WORD, whole_words};
 

@@ -9,8 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use prixfixe_ipc::{
-    Address, AsyncConnector, Call, ChannelSizes, Client, ClientOptions, Connector, Refusal, Reply,
-    Request, RunningServer, Server, ServerConfig, workload,
+    Address, AsyncConnector, Call, ChannelSizes, Client, ClientOptions, Connector, OwnedReply,
+    OwnedRequest, Refusal, Reply, Request, RunningServer, Server, ServerConfig, Stream, workload,
 };
 
 /// Longer than anything takes that does not hang.
@@ -35,13 +35,17 @@ struct Stage {
 
 impl Stage {
     fn set(name: &str) -> Self {
+        Self::with(name, |server| server.spawn(answer))
+    }
+
+    fn with(name: &str, spawn: impl FnOnce(Server) -> std::io::Result<RunningServer>) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let name = format!("prixfixe-idle-{name}-{}", std::process::id());
         let address = Address::abstract_name(name).unwrap();
         let sizes = ChannelSizes::new(4 << 20, 1 << 20, 32).unwrap();
         let mut config = ServerConfig::default();
         config.max_sizes = sizes;
-        let server = Server::bind(&address, config).unwrap().spawn(answer);
+        let server = spawn(Server::bind(&address, config).unwrap());
         let mut options = ClientOptions::default();
         options.sizes = sizes;
         Self {
@@ -231,6 +235,78 @@ fn an_idle_asynchronous_client_gives_back_what_it_used_and_then_has_no_timer() {
         await_no_timer(SERVER);
         await_no_timer(DRIVER);
     }
+}
+
+/// An item that is answered by a word now and then, for longer than memory is kept.
+const TALK: &[u8] = b"talk";
+const WORDS: usize = 60;
+const BETWEEN_WORDS: Duration = Duration::from_millis(100);
+
+/// Answers each item with one.
+async fn answer_items(mut request: OwnedRequest, mut reply: OwnedReply) -> Result<(), Refusal> {
+    let mut item = Vec::new();
+    while request.next_item(&mut item).await? {
+        reply.send_item(b"an item").await?;
+        if item == TALK {
+            for _ in 0..WORDS {
+                let (sender, over) = tokio::sync::oneshot::channel();
+                std::thread::spawn(move || {
+                    std::thread::sleep(BETWEEN_WORDS);
+                    sender.send(())
+                });
+                over.await.unwrap();
+                reply.send_item(b"a word").await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn send_and_receive(stream: &mut Stream<'_>, item: &[u8]) {
+    stream.send(item).unwrap();
+    assert!(stream.receive(&mut Vec::new()).unwrap());
+}
+
+/// A stream of which a long item has used memory: what is shared, before and now.
+fn use_memory(stream: &mut Stream<'_>) -> usize {
+    send_and_receive(stream, b"small");
+    let before = shared_memory();
+    send_and_receive(stream, &request(1, MIB));
+    let now = shared_memory();
+    assert!(
+        now >= before + LEAST_GROWTH,
+        "from {before} to {now}: nothing is tested"
+    );
+    before
+}
+
+/// Less than a part of an item, and more than several short items.
+const LEAST_GROWTH: usize = 128 << 10;
+
+#[test]
+fn a_client_with_an_open_stream_gives_back_what_it_used_as_it_sends() {
+    let stage = Stage::with("sending", |server| server.spawn_async(answer_items));
+    let mut client = stage.client();
+    let mut stream = client.stream(b"items").unwrap();
+    let before = use_memory(&mut stream);
+    await_that("memory is kept", || {
+        send_and_receive(&mut stream, b"small");
+        shared_memory() < before + LEAST_GROWTH
+    });
+}
+
+#[test]
+fn a_client_with_an_open_stream_gives_back_what_it_used_as_it_waits_for_items() {
+    let stage = Stage::with("receiving", |server| server.spawn_async(answer_items));
+    let mut client = stage.client();
+    let mut stream = client.stream(b"items").unwrap();
+    let before = use_memory(&mut stream);
+    send_and_receive(&mut stream, TALK);
+    let given_back = (0..WORDS).any(|_| {
+        assert!(stream.receive(&mut Vec::new()).unwrap());
+        shared_memory() < before + LEAST_GROWTH
+    });
+    assert!(given_back, "memory is kept");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::layout::{ChannelMemory, ChannelSizes};
 use crate::memory::{OwnWord, PeerWord, Region};
 use crate::outcome::{Cause, Outcome, Refusal};
 use crate::record::{CANCEL_WORD, Ending, Opening, Payload, ReplyHeader, RequestHeader, slot_word};
-use crate::ring::{Consumer, Corrupt, Kind, Producer, Record};
+use crate::ring::{Consumer, Corrupt, Kind, Left, Producer, Record};
 
 /// A channel of this process, or what is left of it after the server has gone.
 pub(crate) struct Channel {
@@ -420,10 +420,10 @@ impl Channel {
     }
 
     /// As [`Producer::give_back`]; `None` where there is nothing to give.
-    pub(crate) fn give_back(&mut self) -> Option<bool> {
+    pub(crate) fn give_back(&mut self) -> Option<Left> {
         // A server that lies about its head is found with the next call.
         self.has_grown()
-            .then(|| self.requests.give_back().unwrap_or(false))
+            .then(|| self.requests.give_back().unwrap_or(Left::Nothing))
     }
 
     /// Whether there may be a reply to read: one load, and no promise.

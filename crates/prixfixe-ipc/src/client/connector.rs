@@ -16,6 +16,7 @@ use crate::handshake::Role;
 use crate::layout::{ChannelSizes, client_sleeping};
 use crate::memory::OwnWord;
 use crate::outcome::{CallError, Cause, Outcome, Refusal};
+use crate::ring::Left;
 use crate::sealed_message::SealedMessage;
 use crate::stream::{DEFAULT_MAX_MESSAGE, DEFAULT_STREAM_WINDOW};
 use crate::wake::Sleeper;
@@ -219,7 +220,16 @@ impl Connection {
     /// calls before when it makes the next one. One that has others open is at work, and spared the clock.
     #[inline]
     fn give_back_memory(&mut self) {
-        if self.channel.has_grown() && self.channel.open() == 0 {
+        if self.channel.open() == 0 {
+            self.give_back_unused();
+        }
+    }
+
+    /// As [`Connection::give_back_memory`], while a stream is open: with each item that is sent, and when it
+    /// waits.
+    #[inline]
+    pub(super) fn give_back_unused(&mut self) {
+        if self.channel.has_grown() {
             self.idle_memory.note();
             let channel = &mut self.channel;
             self.idle_memory.look(1, |_| channel.give_back());
@@ -230,7 +240,8 @@ impl Connection {
     pub(super) fn release_memory(&mut self) {
         // The first look is for what was used before it.
         for _ in 0..2 {
-            self.channel.give_back();
+            // Bounded by the parts of a ring.
+            while self.channel.give_back() == Some(Left::Unused) {}
         }
     }
 

@@ -116,6 +116,7 @@ impl<'c> Stream<'c> {
         if self.broke_off {
             return Err(StreamError::Stopped);
         }
+        self.connection.give_back_unused();
         let mut from = 0;
         // Each turn sends a part or waits until something moves.
         loop {
@@ -323,6 +324,7 @@ impl<'c> Stream<'c> {
             Some(until) => Deadline::at_instant(until),
             None => Deadline::new(self.timeout),
         };
+        self.connection.give_back_unused();
         let waited = self.connection.wait(false, &mut deadline, self.statistics);
         match waited {
             Waited::Ready => self.arrive(direct).map(drop),

@@ -27,6 +27,21 @@ pub(crate) struct Producer {
 /// which would need it again at once. The first page; less in models, whose rings are small.
 const KEPT: u32 = if cfg!(loom) { 32 } else { 4096 };
 
+/// Octets of a ring that are given back in one go, from a multiple of as many on: as many as rings have by
+/// default. Larger ones take several goes, between which calls have their turn.
+pub(crate) const GIVEN_AT_ONCE: u32 = 256 << 10;
+
+/// What [`Producer::give_back`] has left of the memory that a ring has grown by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// Nothing, or what comes up again when the next record is written.
+    Nothing,
+    /// What was used since it was asked last, and may be given back another time.
+    InUse,
+    /// What can be given back at once, but was too much for one go.
+    Unused,
+}
+
 /// There is no room for the record now.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Full;
@@ -176,29 +191,37 @@ impl Producer {
         self.reach > KEPT || self.reached > KEPT
     }
 
-    /// Gives back the memory that nothing has used since this was asked last. True when there may be more
-    /// to give back another time, though nothing is written until then.
+    /// Gives back the memory that nothing has used since this was asked last, or [a part](GIVEN_AT_ONCE) of
+    /// it.
     ///
     /// Only where everything is read: then the next record stands at the first line, and neither side
     /// looks at anything before it is written anew.
-    pub(crate) fn give_back(&mut self) -> Result<bool, HeadLies> {
+    pub(crate) fn give_back(&mut self) -> Result<Left, HeadLies> {
         if !self.has_grown() {
-            return Ok(false);
+            return Ok(Left::Nothing);
         }
         self.refresh_head()?;
-        let reach = std::mem::take(&mut self.reach);
         if self.used() > 0 {
             // Once for a consumer that is slow; one that reads nothing is not waited for, and whoever
             // writes the next record looks again.
+            let reach = std::mem::take(&mut self.reach);
             self.reached = self.reached.max(reach);
-            return Ok(reach > 0);
+            return Ok(Left::in_use(reach > 0));
         }
-        if reach < self.reached {
-            let first = reach.max(KEPT) as usize;
-            self.records.give_back(first, self.records.len() - first);
+        let kept = self.reach.max(KEPT);
+        if kept < self.reached {
+            // From the end, so that what is left is still all below `reached`.
+            let first = (self.reached - 1) / GIVEN_AT_ONCE * GIVEN_AT_ONCE;
+            let end = (first as usize + GIVEN_AT_ONCE as usize).min(self.records.len());
+            let start = first.max(kept);
+            self.records.give_back(start as usize, end - start as usize);
+            if start > kept {
+                self.reached = start;
+                return Ok(Left::Unused);
+            }
         }
-        self.reached = reach;
-        Ok(reach > KEPT)
+        self.reached = std::mem::take(&mut self.reach);
+        Ok(Left::in_use(self.reached > KEPT))
     }
 
     /// The word at `offset` octets into the content of the record at `position`, which we alone write
@@ -272,5 +295,11 @@ impl Producer {
 
     fn offset(&self, position: u64) -> usize {
         offset(position, self.capacity())
+    }
+}
+
+impl Left {
+    const fn in_use(some: bool) -> Self {
+        if some { Self::InUse } else { Self::Nothing }
     }
 }

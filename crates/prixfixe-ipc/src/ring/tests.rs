@@ -109,31 +109,57 @@ fn memory_beyond_the_first_page_is_given_back_once_it_is_read_and_not_used_again
     const CAPACITY: usize = 64 << 10;
     let (memory, region) = memory(CAPACITY);
     let (mut producer, mut consumer) = (Producer::new(&memory), Consumer::new(&memory, 1 << 20));
-    assert_eq!(producer.give_back(), Ok(false));
+    assert_eq!(producer.give_back(), Ok(Left::Nothing));
     let large = vec![7; 30_000];
     push(&mut producer, &[], &large).unwrap();
     producer.publish();
-    assert_eq!(producer.give_back(), Ok(true), "it is not read");
+    assert_eq!(producer.give_back(), Ok(Left::InUse), "it is not read");
     assert_eq!(
         producer.give_back(),
-        Ok(false),
+        Ok(Left::Nothing),
         "who reads nothing is not waited for"
     );
     assert_eq!(read(&mut consumer, 0), Some((vec![], large.clone())));
     assert!(resident(&region) > large.len());
     push(&mut producer, &[], &large).unwrap();
     assert!(producer.publish() && read(&mut consumer, 0).is_some());
-    assert_eq!(producer.give_back(), Ok(true), "it was used since");
+    assert_eq!(producer.give_back(), Ok(Left::InUse), "it was used since");
     // Small messages go on meanwhile.
     push(&mut producer, &[], b"small").unwrap();
     assert!(producer.publish() && read(&mut consumer, 0).is_some());
-    assert_eq!(producer.give_back(), Ok(false));
+    assert_eq!(producer.give_back(), Ok(Left::Nothing));
     assert!(!producer.has_grown());
     // A page of positions and one of the ring.
     assert_eq!(resident(&region), 2 * 4096);
     push(&mut producer, &[], &large).unwrap();
     producer.publish();
     assert_eq!(read(&mut consumer, 0), Some((vec![], large.clone())));
+}
+
+#[test]
+fn memory_of_a_long_ring_is_given_back_a_part_at_a_time() {
+    let (memory, region) = memory(4 * GIVEN_AT_ONCE as usize);
+    let (mut producer, mut consumer) = (Producer::new(&memory), Consumer::new(&memory, 1 << 20));
+    let large = vec![7; 3 * GIVEN_AT_ONCE as usize];
+    push(&mut producer, &[], &large).unwrap();
+    assert!(producer.publish() && read(&mut consumer, 0).is_some());
+    assert_eq!(producer.give_back(), Ok(Left::InUse));
+    let mut before = resident(&region);
+    assert!(before > large.len());
+    let mut parts = 0;
+    while producer.give_back() == Ok(Left::Unused) {
+        let now = resident(&region);
+        assert!(now < before && before - now <= GIVEN_AT_ONCE as usize);
+        before = now;
+        parts += 1;
+        // What is written meanwhile is kept.
+        push(&mut producer, &[], &[7; 10_000]).unwrap();
+        assert!(producer.publish() && read(&mut consumer, 0).is_some());
+    }
+    assert_eq!(parts, 3);
+    assert!((10_000..20_000).contains(&(resident(&region) - 4096)));
+    assert_eq!(producer.give_back(), Ok(Left::Nothing));
+    assert_eq!(resident(&region), 2 * 4096);
 }
 
 #[test]

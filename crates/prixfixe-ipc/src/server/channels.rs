@@ -15,7 +15,7 @@ use crate::layout::{ChannelMemory, ChannelSizes, STREAM_RESERVE};
 use crate::memory::{OwnWord, PeerWord, Region};
 use crate::outcome::Refusal;
 use crate::record::{Ending, Opening, Payload, ReplyHeader, RequestHeader};
-use crate::ring::{Consumer, Corrupt, Kind, Producer, Record};
+use crate::ring::{Consumer, Corrupt, Kind, Left, Producer, Record};
 use crate::sys;
 use crate::wake::Waker;
 use extras::Extras;
@@ -420,10 +420,10 @@ impl Channel {
     }
 
     /// As [`Producer::give_back`]; `None` where there is nothing to give.
-    pub(super) fn give_back(&mut self) -> Option<bool> {
+    pub(super) fn give_back(&mut self) -> Option<Left> {
         // A client that lies about its head is found when it is served next.
         self.has_grown()
-            .then(|| self.replies.give_back().unwrap_or(false))
+            .then(|| self.replies.give_back().unwrap_or(Left::Nothing))
     }
 
     /// Tells the client how far requests were read.
