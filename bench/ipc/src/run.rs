@@ -61,7 +61,7 @@ fn run_children(setting: &Setting, row: String) -> Result<Row, RunError> {
     let clients = start_clients(&mut children, setting)?;
     expect_ready(&mut children, &clients)?;
 
-    let start = clock::now().after(LEAD);
+    let start = clock::now().after(lead(clients.len()));
     let line = serde_json::to_string(&start)?;
     children.say(server, &line)?;
     for client in &clients {
@@ -110,7 +110,14 @@ fn expect_ready(children: &mut Children, who: &[ChildIndex]) -> Result<(), RunEr
     }
 }
 
+fn lead(clients: usize) -> Duration {
+    // More than fit are more than can be started.
+    LEAD + LEAD_PER_CLIENT * u32::try_from(clients).unwrap_or(u32::MAX)
+}
+
 /// From the last word of the program to the start: time for every process to hear it and sleep.
 const LEAD: Duration = Duration::from_millis(100);
+/// For each client process besides: a thousand that wake up at once take half a second until they sleep again.
+const LEAD_PER_CLIENT: Duration = Duration::from_millis(1);
 /// For starting, connecting and warming up a thousand processes, and for reporting.
 const PATIENCE: Duration = Duration::from_secs(120);

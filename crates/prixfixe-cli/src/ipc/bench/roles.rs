@@ -140,12 +140,15 @@ fn call(setting: &Setting, client: u32) -> io::Result<()> {
     report(&ClientReport::of(vec![tally], cpu, woke_late))
 }
 
-/// Says that all is warm, and sleeps until the moment at which all clients begin.
+/// Says that all is warm, and sleeps until the moment at which all clients begin; where they sleep
+/// between calls, each sleeps until its own first one, or a thousand would wake at once.
 pub(super) fn await_start(setting: &Setting) -> io::Result<(Nanos, Stop)> {
     say(READY)?;
     let start: Nanos = serde_json::from_str(&hear()?)?;
     let stop = Stop::at(start.after(setting.duration))?;
-    clock::sleep_until(start)?;
+    if !setting.load.pace.is_asleep() {
+        clock::sleep_until(start)?;
+    }
     Ok((start, stop))
 }
 
