@@ -2,6 +2,9 @@
 //! its socket. Others are served all the while, and nothing but its own connection is lost.
 #![no_main]
 
+#[path = "hostile_peer/lendable.rs"]
+mod lendable;
+
 use std::cell::RefCell;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
@@ -14,6 +17,8 @@ use prixfixe_ipc::{
     OwnedRequest, RunningServer, Server, ServerConfig, ServerEvent, TrustDomains,
 };
 
+use lendable::{LEAST_LENT, MAX_LENT, things};
+
 /// Steps of one input, so that none takes long.
 const MAX_STEPS: usize = 64;
 /// So many channels that the server goes by hints.
@@ -22,10 +27,12 @@ const CROWD: usize = 65;
 const LONG: u32 = 3000;
 /// Parts of one long request.
 const MAX_PARTS: usize = 12;
-/// The longest message of the server, in octets: inputs get there.
+/// The longest message, in octets, of the server that nobody lends memory: inputs get there.
 const MAX_MESSAGE: u16 = 20_000;
-/// What the server keeps of a client, in octets: a few such messages, or streams.
+/// What it keeps of a client, in octets: a few such messages, or streams.
 const MAX_HELD: usize = 128 << 10;
+/// What it keeps of a client, in octets: a few lent requests.
+const MAX_HELD_LENT: usize = 3 * LEAST_LENT as usize;
 /// Of each stream, in octets: half a ring.
 const WINDOW: usize = 2048;
 /// Far longer than anything takes that happens at all.
@@ -41,9 +48,11 @@ fuzz_target!(|data: &[u8]| {
     };
     let peer = RawPeer::connect(&stage.address, role).unwrap();
     let channel = peer.open(sizes()).unwrap();
+    let other = (setting & 4 != 0).then(|| peer.open(sizes()).unwrap());
     let mut attack = Attack {
         peer,
         channel,
+        other,
         tail: 0,
         calls: 0,
     };
@@ -96,6 +105,8 @@ impl Input<'_> {
 struct Attack {
     peer: RawPeer,
     channel: RawChannel,
+    /// One more, that memory is lent for and nothing is asked in.
+    other: Option<RawChannel>,
     /// Where it has written up to.
     tail: u64,
     calls: u64,
@@ -162,6 +173,7 @@ impl Attack {
                 }
                 1 => stage.call_well(),
                 2..=5 => self.of_a_stream(input),
+                7 => self.lend(input),
                 8 | 9 => self.long(input),
                 10 => {
                     // Pongs that nobody reads end the connection sooner or later.
@@ -263,6 +275,50 @@ impl Attack {
         self.peer.doorbell.ring();
     }
 
+    /// Lends memory, or what is none, for the next call or another of this channel or another, and names it
+    /// in a record, or does not, and rings.
+    fn lend(&mut self, input: &mut Input<'_>) {
+        let choice = input.octet();
+        let things = things();
+        let (octets, thing) = &things[usize::from(input.octet()) % things.len()];
+        let octets = match choice & 3 {
+            3 => input.number(u64::from(LEAST_LENT)) as u32,
+            _ => *octets,
+        };
+        let call = match choice & 12 {
+            0 | 4 => self.calls + 1,
+            8 => self.calls,
+            _ => input.number(self.calls + 1),
+        };
+        let channel = match (choice & 48, &self.other) {
+            (0 | 16, _) => self.channel.number,
+            (32, Some(other)) => other.number,
+            _ => input.octet().into(),
+        };
+        let descriptors = match choice & 192 {
+            0 | 64 => &[thing.as_fd(), thing.as_fd()][..1],
+            128 => &[][..],
+            _ => &[thing.as_fd(), thing.as_fd()][..],
+        };
+        let message = raw_peer::lend(channel, call, octets);
+        // A server that has hung up already takes nothing.
+        let _ = self.peer.socket.send(&message, descriptors);
+        let naming = input.octet();
+        if naming & 1 == 1 {
+            return;
+        }
+        self.calls += 1;
+        let named = match naming & 6 {
+            6 => input.number(u64::from(octets)) as u32,
+            _ => octets,
+        };
+        let mut record = RawRecord::lent(self.calls, named, 512);
+        self.note_reply_head(&mut record, false);
+        self.tail = self.channel.put(self.tail, &record);
+        self.channel.publish(self.tail);
+        self.peer.doorbell.ring();
+    }
+
     /// Says in `record` that all replies were read.
     fn note_reply_head(&self, record: &mut RawRecord, of_a_stream: bool) {
         let word = if of_a_stream { 1 } else { 6 };
@@ -311,6 +367,10 @@ impl Stage {
         let mut config = ServerConfig::default().on_event(move |event| counted.note(event));
         config.max_message = MAX_MESSAGE.into();
         config.max_held_per_client = MAX_HELD;
+        if crowded {
+            config.max_message = MAX_LENT as usize;
+            config.max_held_per_client = MAX_HELD_LENT;
+        }
         config.stream_window = WINDOW;
         config.trust_domains = match crowded {
             true => TrustDomains::PerUser,
@@ -381,6 +441,15 @@ async fn answer(
     let mut item = Vec::new();
     while request.opens_stream() && request.next_item(&mut item).await? {
         reply.send_item(&item).await?;
+    }
+    // All of what was lent is read, and what it says is of no interest.
+    if request.payload().len() >= LEAST_LENT as usize {
+        let sum: u64 = request
+            .payload()
+            .iter()
+            .map(|octet| u64::from(*octet))
+            .sum();
+        return reply.write(&sum.to_le_bytes());
     }
     let octets: Vec<u8> = request.payload().iter().map(|octet| octet ^ 0x55).collect();
     reply.write(&octets)
