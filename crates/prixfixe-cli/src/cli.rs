@@ -3,6 +3,8 @@
 //! A new subcommand is a file in `commands/` with a clap `Args` struct and a `run` method, and
 //! a line in [`Command`] and in [`Command::run`].
 
+mod on_demand;
+
 use std::env;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -22,6 +24,7 @@ use crate::config;
 use crate::ipc::Ipc;
 use crate::results::Results;
 use crate::stress::Stress;
+use on_demand::OnDemand;
 
 /// A mail receiver that answers 250 only for mail that would survive a power cut.
 #[derive(Debug, Parser)]
@@ -33,6 +36,25 @@ pub(crate) struct Cli {
 
     #[command(subcommand)]
     command: Command,
+}
+
+impl Cli {
+    /// The command line with all of its subcommands described, for those who write it down.
+    pub(crate) fn described() -> clap::Command {
+        fn now<T: Args>(command: clap::Command) -> clap::Command {
+            T::augment_args(command.defer(std::convert::identity))
+        }
+        Self::command().mut_subcommands(|subcommand| match subcommand.get_name() {
+            "serve" => now::<Serve>(subcommand),
+            "check-config" => now::<CheckConfig>(subcommand),
+            "inbox" => now::<Inbox>(subcommand),
+            "ipc" => now::<Ipc>(subcommand),
+            "stress" => now::<Stress>(subcommand),
+            "results" => now::<Results>(subcommand),
+            "capacity" => now::<Capacity>(subcommand),
+            _ => subcommand,
+        })
+    }
 }
 
 /// Flags that stand before or after any subcommand.
@@ -56,15 +78,22 @@ impl GlobalFlags {
 /// What the command can do.
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(Box<Serve>),
-    CheckConfig(Box<CheckConfig>),
-    Inbox(Box<Inbox>),
+    /// Receive mail
+    Serve(OnDemand<Serve>),
+    /// Say everything that is wrong with the settings, each with its key and line
+    CheckConfig(OnDemand<CheckConfig>),
+    /// Look into the store: list, show, search, export and delete messages
+    Inbox(OnDemand<Inbox>),
     Passwd(Passwd),
     Healthcheck(Healthcheck),
-    Ipc(Box<Ipc>),
-    Stress(Box<Stress>),
-    Results(Box<Results>),
-    Capacity(Box<Capacity>),
+    /// Calls over shared memory: try them, watch a server, measure, put under stress
+    Ipc(OnDemand<Ipc>),
+    /// Put load on mail servers, of this or any other make, and measure what they do
+    Stress(OnDemand<Stress>),
+    /// Look at results of `prixfixe stress`: list, show, compare, hold against gates
+    Results(OnDemand<Results>),
+    /// Reckon how many servers, how much memory, CPU, bandwidth and disk a load takes
+    Capacity(OnDemand<Capacity>),
     Completions(Completions),
     Man(ManPages),
 }
@@ -72,15 +101,15 @@ enum Command {
 impl Command {
     fn run(self, global: &GlobalFlags) -> io::Result<Outcome> {
         match self {
-            Self::Serve(command) => command.run(global),
-            Self::CheckConfig(command) => command.run(global),
-            Self::Inbox(command) => command.run(global),
+            Self::Serve(command) => command.0.run(global),
+            Self::CheckConfig(command) => command.0.run(global),
+            Self::Inbox(command) => command.0.run(global),
             Self::Passwd(command) => command.run(global),
             Self::Healthcheck(command) => command.run(global),
-            Self::Ipc(command) => command.run(),
-            Self::Stress(command) => command.run(global),
-            Self::Results(command) => command.run(),
-            Self::Capacity(command) => command.run(),
+            Self::Ipc(command) => command.0.run(),
+            Self::Stress(command) => command.0.run(global),
+            Self::Results(command) => command.0.run(),
+            Self::Capacity(command) => command.0.run(),
             Self::Completions(command) => command.run(),
             Self::Man(command) => command.run(),
         }
@@ -118,5 +147,43 @@ pub(crate) fn run() -> ExitCode {
             let _ = writeln!(io::stderr(), "prixfixe: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    fn about(command: &clap::Command) -> Option<String> {
+        command.get_about().map(ToString::to_string)
+    }
+
+    fn is_described(command: &clap::Command) -> bool {
+        let mut flags = command
+            .get_arguments()
+            .filter(|flag| !flag.is_global_set() && flag.get_id() != "help");
+        flags.next().is_some() || command.has_subcommands()
+    }
+
+    #[test]
+    fn the_list_of_subcommands_says_of_each_what_it_says_of_itself() {
+        let described = Cli::described();
+        for listed in Cli::command().get_subcommands() {
+            let itself = described.find_subcommand(listed.get_name()).unwrap();
+            assert!(is_described(itself), "{}", listed.get_name());
+            assert!(about(listed).is_some());
+            assert_eq!(about(listed), about(itself));
+        }
+    }
+
+    #[test]
+    fn subcommands_that_are_not_meant_are_not_described() {
+        let mut command = Cli::command();
+        let matches = command.try_get_matches_from_mut(["prixfixe", "ipc", "echo", "@name"]);
+        assert!(matches.is_ok());
+        let is_described = |name| is_described(command.find_subcommand(name).unwrap());
+        assert!(is_described("ipc"));
+        assert!(!is_described("stress") && !is_described("serve"));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::{Shell, generate};
 
 use crate::cli::{Cli, Outcome};
@@ -19,7 +19,7 @@ impl Completions {
     /// Prints the script.
     pub(crate) fn run(&self) -> io::Result<Outcome> {
         let mut script = Vec::new();
-        generate(self.shell, &mut Cli::command(), "prixfixe", &mut script);
+        generate(self.shell, &mut Cli::described(), "prixfixe", &mut script);
         io::stdout().write_all(&script)?;
         Ok(Outcome::Done)
     }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_mangen::{Man, generate_to};
 
 use crate::cli::{Cli, Outcome};
@@ -24,11 +24,12 @@ impl ManPages {
     pub(crate) fn run(&self) -> io::Result<Outcome> {
         let Some(dir) = &self.dir else {
             let mut page = Vec::new();
-            Man::new(Cli::command()).render(&mut page)?;
+            Man::new(Cli::described()).render(&mut page)?;
             io::stdout().write_all(&page)?;
             return Ok(Outcome::Done);
         };
-        let written = std::fs::create_dir_all(dir).and_then(|()| generate_to(Cli::command(), dir));
+        let written =
+            std::fs::create_dir_all(dir).and_then(|()| generate_to(Cli::described(), dir));
         written.map_err(|error| {
             let text = format!(
                 "cannot write to {}: {error}; choose another --dir",
