@@ -48,6 +48,16 @@ pub(super) enum ChildError {
     Silent { name: String, waited: Duration },
 }
 
+/// From the last word of the program to a common start: time for so many processes to hear it and sleep.
+pub(super) fn lead(processes: usize) -> Duration {
+    // More than fit are more than can be started.
+    LEAD + LEAD_PER_PROCESS * u32::try_from(processes).unwrap_or(u32::MAX)
+}
+
+const LEAD: Duration = Duration::from_millis(100);
+/// A thousand that wake up at once take half a second until they sleep again.
+const LEAD_PER_PROCESS: Duration = Duration::from_millis(1);
+
 impl Children {
     pub(super) fn new() -> Self {
         let (tell, lines) = mpsc::channel();

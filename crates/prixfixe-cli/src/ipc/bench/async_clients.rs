@@ -9,7 +9,7 @@ use super::clock;
 use super::drive::{DriveError, Plan};
 use super::measure::{ClientReport, Latencies, Tally};
 use super::payload::Caller;
-use super::roles::{await_start, report};
+use super::roles::{hear_start, report};
 use super::setting::{Between, Load, Runtime, Setting};
 use crate::ipc::in_words;
 
@@ -37,7 +37,8 @@ async fn call_all(setting: &Setting, clients: Range<u32>) -> io::Result<()> {
     let warm_up = || Plan::warm_up(&load);
     let warm = drive_all(&connected, &load, 0, |_| warm_up()).await?;
     let made = warm.iter().map(Tally::calls).max().unwrap_or(0);
-    let (start, stop) = await_start(setting)?;
+    let (start, stop) = hear_start(setting)?;
+    clock::sleep_until(start)?;
     let before = clock::cpu_time();
     let tallies = drive_all(&connected, &load, made, |client| {
         Ok(Plan::timed(&load, client, start, stop.clone()))

@@ -12,7 +12,7 @@ use super::clock::{self, Nanos};
 use super::measure::Tally;
 use super::pace::Schedule;
 use super::payload::{Altered, Caller};
-use super::setting::{Load, Pace};
+use super::setting::{Between, Load, Pace};
 
 /// What one client does, from when on and for how long.
 pub(super) struct Plan {
@@ -178,6 +178,14 @@ impl Plan {
             timed: load.takes_times(),
             stop,
         }
+    }
+
+    /// Sleeps until there is something to do: the common start, or where clients sleep between calls, the
+    /// first call of this one. A thousand that woke at the start would be in each other's way.
+    pub(super) fn await_begin(&self) -> io::Result<()> {
+        let asleep = |schedule: &&Schedule| schedule.between == Between::Asleep;
+        let schedule = self.schedule.as_ref().filter(asleep);
+        clock::sleep_until(schedule.map_or(self.start, Schedule::upcoming))
     }
 }
 

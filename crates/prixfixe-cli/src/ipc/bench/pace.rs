@@ -53,9 +53,14 @@ impl Schedule {
 
     /// The next intended start, from which latency counts.
     pub(super) fn next(&mut self) -> Nanos {
-        let intended = self.start.after(Duration::from_secs_f64(self.next_seconds));
+        let intended = self.upcoming();
         self.next_seconds += self.gap();
         intended
+    }
+
+    /// What [`Schedule::next`] says next.
+    pub(super) fn upcoming(&self) -> Nanos {
+        self.start.after(Duration::from_secs_f64(self.next_seconds))
     }
 
     /// Waits for the next intended start. `None` when the run is over before.

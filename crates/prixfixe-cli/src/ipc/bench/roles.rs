@@ -130,9 +130,10 @@ fn call(setting: &Setting, client: u32) -> io::Result<()> {
     let mut caller = Caller::new(u64::from(client), load.payload);
     let warm = drive(&mut connected, &mut caller, 0, Plan::warm_up(load)?)
         .map_err(|error| in_words(&error))?;
-    let (start, stop) = await_start(setting)?;
-    let before = clock::cpu_time();
+    let (start, stop) = hear_start(setting)?;
     let plan = Plan::timed(load, client, start, stop);
+    plan.await_begin()?;
+    let before = clock::cpu_time();
     let tally =
         drive(&mut connected, &mut caller, warm.calls(), plan).map_err(|error| in_words(&error))?;
     let woke_late = connected.statistics().woke_late;
@@ -140,15 +141,11 @@ fn call(setting: &Setting, client: u32) -> io::Result<()> {
     report(&ClientReport::of(vec![tally], cpu, woke_late))
 }
 
-/// Says that all is warm, and sleeps until the moment at which all clients begin; where they sleep
-/// between calls, each sleeps until its own first one, or a thousand would wake at once.
-pub(super) fn await_start(setting: &Setting) -> io::Result<(Nanos, Stop)> {
+/// Says that all is warm, and hears of the moment at which all clients begin.
+pub(super) fn hear_start(setting: &Setting) -> io::Result<(Nanos, Stop)> {
     say(READY)?;
     let start: Nanos = serde_json::from_str(&hear()?)?;
     let stop = Stop::at(start.after(setting.duration))?;
-    if !setting.load.pace.is_asleep() {
-        clock::sleep_until(start)?;
-    }
     Ok((start, stop))
 }
 

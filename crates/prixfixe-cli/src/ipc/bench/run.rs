@@ -4,7 +4,7 @@ use std::io;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::children::{ChildError, ChildIndex, Children};
+use super::children::{ChildError, ChildIndex, Children, lead};
 use super::clock;
 use super::measure::{ClientReport, Line, NoCalls, ServerReport};
 use super::roles::{READY, REPORT, Task};
@@ -176,14 +176,5 @@ fn start_server(
     Ok((server, serde_json::from_str(&said)?))
 }
 
-fn lead(clients: usize) -> Duration {
-    // More than fit are more than can be started.
-    LEAD + LEAD_PER_CLIENT * u32::try_from(clients).unwrap_or(u32::MAX)
-}
-
-/// From the last word of the program to the start: time for every process to hear it and sleep.
-const LEAD: Duration = Duration::from_millis(100);
-/// For each client process besides: a thousand that wake up at once take half a second until they sleep again.
-const LEAD_PER_CLIENT: Duration = Duration::from_millis(1);
 /// For connecting and warming up thousands of processes, and for reporting.
 pub(super) const PATIENCE: Duration = Duration::from_secs(120);

@@ -61,19 +61,6 @@ pub(super) enum Pace {
     },
 }
 
-impl Pace {
-    /// Whether clients sleep between their calls.
-    pub(super) fn is_asleep(self) -> bool {
-        matches!(
-            self,
-            Self::Open {
-                between: Between::Asleep,
-                ..
-            }
-        )
-    }
-}
-
 /// How intended starts follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Arrivals {

@@ -13,7 +13,7 @@ use super::journal::Journal;
 use super::progress::Progress;
 use super::server::JOURNAL;
 use super::setting::{CallerSetting, ServerSetting, address};
-use crate::ipc::children::{ChildError, ChildIndex, Children};
+use crate::ipc::children::{ChildError, ChildIndex, Children, lead};
 use crate::ipc::clock::{self, Nanos};
 use crate::ipc::in_words;
 use crate::ipc::parent::READY;
@@ -135,7 +135,8 @@ impl Stage {
 
     /// Names the moment at which all begin.
     pub(super) fn start(&mut self, crowd: &Crowd) -> Result<(Nanos, Instant), StageError> {
-        let (start, began) = (clock::now().after(LEAD), Instant::now() + LEAD);
+        let lead = lead(crowd.processes.len());
+        let (start, began) = (clock::now().after(lead), Instant::now() + lead);
         let line = serde_json::to_string(&start)?;
         for process in &crowd.processes {
             self.children.say(*process, &line)?;
@@ -259,8 +260,6 @@ impl From<StageError> for io::Error {
     }
 }
 
-/// From the last word of the program to the start: time for every process to hear it and sleep.
-const LEAD: Duration = Duration::from_millis(200);
 /// Between two looks at a server that should be left alone.
 const LOOK: Duration = Duration::from_millis(5);
 /// For starting and connecting a thousand processes, and for a run in which nothing moves any more.
