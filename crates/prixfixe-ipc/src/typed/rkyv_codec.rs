@@ -27,6 +27,10 @@ use crate::aligned::ALIGNMENT;
 /// 128 pointers deep, so that no sender can make the check run out of stack: deeper messages are
 /// invalid.
 ///
+/// Messages from those who are not trusted must not have a `BTreeMap` or a `BTreeSet`: rkyv 0.8.18 does not
+/// check all of them, so that reading one may panic, or read what is no key or value. Vectors and hash maps
+/// are checked.
+///
 /// Programs can choose features of rkyv that change its encoding (byte order, width of pointers,
 /// alignment). The choice is part of [`Codec::FORMAT`], so that two which chose differently refuse each
 /// other's messages. This crate chooses nothing: a feature such as `unaligned` would change what all
