@@ -99,7 +99,8 @@ impl MessageDraft {
     ///
     /// # Errors
     /// When something still writes to it, such as a read of a disk into it that was begun and is not over: then
-    /// the draft [comes back](NotSealed::into_draft). And when the system has no memory to map it anew.
+    /// the draft [comes back](NotSealed::into_draft). And when the system has no memory to map it anew, or this is
+    /// a forked child of the process that has made it.
     pub fn seal(self) -> Result<SealedMessage, NotSealed> {
         match self.bytes.seal() {
             Ok(file) => {
@@ -115,7 +116,7 @@ impl MessageDraft {
 
 impl NotSealed {
     /// The draft as it was, to be sealed later or copied. `None` where the system had no memory to map it
-    /// again.
+    /// again, and in a forked child.
     pub fn into_draft(self) -> Option<MessageDraft> {
         self.draft
     }

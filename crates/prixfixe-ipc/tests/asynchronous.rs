@@ -101,22 +101,28 @@ fn a_thousand_calls_at_once_get_their_own_replies_over_one_client() {
 }
 
 #[test]
-fn many_clients_share_a_connector() {
+fn many_clients_share_a_connector_with_one_call_in_flight_and_with_many() {
     on_each_runtime(|name| async move {
         let (address, _server) = serve(&name);
         let connector = AsyncConnector::new(address);
         let mut tasks = Vec::new();
         for caller in 0..20 {
+            let lanes = if caller % 5 == 2 { 32 } else { 1 };
             let client = connector.client().await.unwrap();
-            tasks.push(tokio::spawn(async move {
-                for number in 0..200 {
-                    ask(&client, caller, number).await;
-                }
-            }));
+            for lane in 0..lanes {
+                let client = client.clone();
+                tasks.push(tokio::spawn(async move {
+                    for number in 0..200 {
+                        ask(&client, caller, lane * 200 + number).await;
+                    }
+                }));
+            }
         }
         for task in tasks {
             task.await.unwrap();
         }
+        // A reply that the driver passed over before it slept would have waited for this.
+        assert_eq!(connector.statistics().woke_late, 0);
     });
 }
 

@@ -290,7 +290,8 @@ fn a_client_with_an_open_stream_gives_back_what_it_used_as_it_sends() {
     let mut stream = client.stream(b"items").unwrap();
     let before = use_memory(&mut stream);
     await_that("memory is kept", || {
-        send_and_receive(&mut stream, b"small");
+        // Nothing is received, for that would give back, too.
+        stream.send(b"small").unwrap();
         shared_memory() < before + LEAST_GROWTH
     });
 }

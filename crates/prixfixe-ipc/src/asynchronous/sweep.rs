@@ -98,7 +98,7 @@ impl Sweeper {
             let mut state = watched.shared.lock();
             match state.sweep(wakes) {
                 Ok(all) => {
-                    watched.busy = wakes.len() - before >= BUSY;
+                    watched.busy = !all || wakes.len() - before >= BUSY;
                     if all {
                         watched.seen = tail;
                     }

@@ -25,6 +25,8 @@ pub(crate) struct Channel {
     streams: Streams,
     sizes: ChannelSizes,
     last_call: u64,
+    /// How far the server has read, as it was last told those who wait for room.
+    told_head: u64,
     /// Replies were read since the server was last told.
     gave_room: bool,
     /// Memory for the next reply to a stream or long call: at most what a record holds.
@@ -85,6 +87,7 @@ impl Channel {
             streams: Streams::new(sizes, stream_window),
             sizes,
             last_call: 0,
+            told_head: 0,
             gave_room: false,
             spare: Vec::new(),
         }
@@ -251,11 +254,12 @@ impl Channel {
         std::mem::take(&mut self.gave_room)
     }
 
-    /// Takes note of how far the server has read.
+    /// Takes note of how far the server has read. Those who wait for room are told, also where that was learnt
+    /// before by somebody who looked for room of his own.
     fn note_head(&mut self, head: u64) -> Result<(), Corrupt> {
-        let before = self.requests.used();
         self.requests.note_head(head).map_err(|_| Corrupt::Head)?;
-        if self.requests.used() < before {
+        if head > self.told_head {
+            self.told_head = head;
             self.streams.room_was_made();
         }
         Ok(())

@@ -73,6 +73,11 @@ impl Producer {
         self.reserve = octets;
     }
 
+    /// How far the consumer is known to have read.
+    pub(crate) fn known_head(&self) -> u64 {
+        self.head
+    }
+
     /// Octets that are written and not known to be read.
     pub(crate) fn used(&self) -> u64 {
         self.tail - self.head

@@ -42,6 +42,8 @@ pub(super) struct Channel {
     pub(super) running: u32,
     /// The client has to read replies before the next request can be taken.
     stalled: bool,
+    /// How far it was known to have read when that was found.
+    stalled_at: u64,
     /// Made for the first call that is not as most are.
     extras: Option<Box<Extras>>,
     lacks_memory: bool,
@@ -105,6 +107,7 @@ impl Channel {
             next_call: 1,
             running: 0,
             stalled: false,
+            stalled_at: 0,
             extras: None,
             lacks_memory: false,
             window: u32::try_from(limits.window).unwrap_or(u32::MAX),
@@ -141,7 +144,8 @@ impl Channel {
     fn looks_ready_to_go_on(&self) -> bool {
         let room = self.replies.head_moved();
         let takes = if self.stalled {
-            room
+            // Whoever asked meanwhile, for a stream or for memory to give back, has learnt of it first.
+            room || self.replies.known_head() > self.stalled_at
         } else {
             self.requests.looks_ready()
         };
@@ -182,6 +186,7 @@ impl Channel {
         };
         self.stalled = !self.has_room(reserved + kept)?;
         if self.stalled {
+            self.stalled_at = self.replies.known_head();
             return Ok(None);
         }
         Ok(Some(Waiting {
@@ -421,8 +426,9 @@ impl Channel {
 
     /// As [`Producer::give_back`]; `None` where there is nothing to give.
     pub(super) fn give_back(&mut self) -> Option<Left> {
+        // To ask how far was read would hide it from streams that wait for that.
         // A client that lies about its head is found when it is served next.
-        self.has_grown()
+        (self.has_grown() && !self.waits_for_room)
             .then(|| self.replies.give_back().unwrap_or(Left::Nothing))
     }
 

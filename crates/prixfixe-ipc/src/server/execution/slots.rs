@@ -95,7 +95,7 @@ impl<H: AsyncHandler> Slots<H> {
         let returned = slot.desk.collect();
         match returned.request.and_then(MessageMemory::into_buffer) {
             // During a long request it was not away.
-            Some(long) if slot.request.capacity() > 0 => self.spares.keep_request(long),
+            Some(long) if long.capacity() > self.max_payload => self.spares.keep_request(long),
             Some(buffer) => slot.request = buffer,
             None => {}
         }

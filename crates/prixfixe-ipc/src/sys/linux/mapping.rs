@@ -124,6 +124,11 @@ impl Mapping {
         self.len
     }
 
+    /// Whether this is the process that has it, and not a forked child of that.
+    pub(super) fn is_of_this_process(&self) -> bool {
+        rustix::process::getpid() == self.process
+    }
+
     /// Gives the memory of the whole pages among the `len` octets from `offset` on back to the system, for
     /// everybody who has mapped them: they read as zeros from then on, and have memory again once somebody
     /// touches them. Where the system does not give it back, they stay as they are.
@@ -132,7 +137,7 @@ impl Mapping {
         let end = offset.saturating_add(len).min(self.len) / page * page;
         let start = offset.next_multiple_of(page);
         // In a forked child something else may have come to lie there.
-        if start >= end || rustix::process::getpid() != self.process {
+        if start >= end || !self.is_of_this_process() {
             return;
         }
         // SAFETY: the range lies within the mapping, since `end` is at most its length. Its octets change
@@ -226,7 +231,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        if rustix::process::getpid() == self.process {
+        if self.is_of_this_process() {
             // SAFETY: the range was mapped by us and nobody refers to it any more; this is not a
             // forked child, where something else may have come to lie there.
             let _ = unsafe { rustix::mm::munmap(self.base.as_ptr().cast(), self.len) };

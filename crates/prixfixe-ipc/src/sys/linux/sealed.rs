@@ -61,6 +61,10 @@ impl DraftFile {
     pub(crate) fn seal(self) -> Result<SealedFile, (io::Error, Option<Self>)> {
         let Self { file, mapping } = self;
         let len = mapping.len();
+        if !mapping.is_of_this_process() {
+            // A forked child has the descriptor alone. To map it would share what is the parent's to write.
+            return Err((io::ErrorKind::Unsupported.into(), None));
+        }
         // The kernel refuses the seal while anybody could still write through a mapping.
         drop(mapping);
         match rustix::fs::fcntl_add_seals(&file, SEALS) {
