@@ -2,6 +2,9 @@
 
 mod extras;
 mod streaming;
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests;
 
 use std::borrow::Cow;
 use std::ops::Range;
