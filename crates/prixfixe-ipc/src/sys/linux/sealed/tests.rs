@@ -1,4 +1,6 @@
 use std::os::unix::fs::FileExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 
 use rustix::fs::{FallocateFlags, MemfdFlags};
 
@@ -104,4 +106,17 @@ fn what_can_still_be_written_is_not_sealed() {
     assert_eq!(rustix::fs::fcntl_add_seals(&file, SEALS), Err(Errno::BUSY));
     drop(writable);
     rustix::fs::fcntl_add_seals(&file, SEALS).unwrap();
+}
+
+#[test]
+fn a_forked_child_has_no_draft_of_its_parent_s_to_seal_or_to_write() {
+    let mut draft = Some(DraftFile::create(len()).unwrap());
+    let mut child = Command::new("true");
+    let in_child = move || match draft.take().map(DraftFile::seal) {
+        Some(Err((_, None))) => Ok(()),
+        _ => Err(io::ErrorKind::AlreadyExists.into()),
+    };
+    // SAFETY: the closure makes system calls and allocates nothing.
+    unsafe { child.pre_exec(in_child) };
+    assert!(child.status().unwrap().success());
 }
