@@ -2,6 +2,9 @@
 //! blocking and asynchronous clients are built on it alike.
 
 mod long_call;
+#[cfg(test)]
+#[cfg(not(loom))]
+mod tests;
 
 pub(crate) use long_call::LongCall;
 
