@@ -1,7 +1,7 @@
 //! The command line: its global flags, its subcommands and its exit codes.
 //!
 //! A new subcommand is a file in `commands/` with a clap `Args` struct and a `run` method, and
-//! a line in [`Command`] and in [`Command::run`].
+//! a line in [`Command`], in [`Command::run`] and, if it is one on demand, in [`Cli::described`].
 
 mod on_demand;
 

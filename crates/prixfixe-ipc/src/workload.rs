@@ -51,6 +51,7 @@ const WORD: usize = 8;
 /// The golden ratio in 64 bits, as in Steele, Lea and Flood, "Fast splittable pseudorandom number
 /// generators" (2014).
 const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// The word that a value of the counter stands for.
 #[inline]
 const fn made(counter: u64) -> u64 {

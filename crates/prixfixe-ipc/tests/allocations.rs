@@ -54,6 +54,8 @@ unsafe impl GlobalAlloc for Counting {
 const CALLS: usize = 10_000;
 /// The type of requests of which the first KiB is echoed.
 const ASKS_FOR_LITTLE: u32 = 1;
+/// The type of requests that are told whether they lie where their sender has put them.
+const ASKS_WHERE: u32 = 2;
 const IN_FLIGHT: usize = 32;
 const THREADS: usize = 6;
 const PAYLOAD: [u8; 1024] = [7; 1024];
@@ -174,8 +176,22 @@ fn answer(request: Request<'_>, reply: &mut Reply<'_>) -> Result<(), Refusal> {
 fn asked_for(message_type: u32, payload: &[u8]) -> &[u8] {
     match message_type {
         ASKS_FOR_LITTLE => &payload[..1024],
+        ASKS_WHERE if is_lent(payload) => b"lent",
+        ASKS_WHERE => b"copied",
         _ => payload,
     }
+}
+
+/// Whether it lies in a sealed file.
+fn is_lent(payload: &[u8]) -> bool {
+    let place = payload.as_ptr() as usize;
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    maps.lines().any(|line| {
+        let (range, rest) = line.split_once(' ').unwrap();
+        let (start, end) = range.split_once('-').unwrap();
+        let bound = |text| usize::from_str_radix(text, 16).unwrap();
+        (bound(start)..bound(end)).contains(&place) && rest.contains("prixfixe-ipc-message")
+    })
 }
 
 async fn answer_later(request: OwnedRequest, mut reply: OwnedReply) -> Result<(), Refusal> {
@@ -222,6 +238,9 @@ fn lent(address: &Address, kind: &str) {
     let mut client = Client::connect(address).unwrap();
     let mut reply = [0; 1024];
     let asking = || Call::sealed(&message).message_type(ASKS_FOR_LITTLE);
+    let where_it_lies = || Call::sealed(&message).message_type(ASKS_WHERE);
+    let outcome = client.call(where_it_lies());
+    assert_eq!(outcome, Outcome::Completed(&b"lent"[..]));
     count(kind, "blocking, lent", || {
         for _ in 0..CALLS {
             let outcome = client.call_into(asking(), &mut reply);
@@ -231,6 +250,9 @@ fn lent(address: &Address, kind: &str) {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let client = runtime.block_on(AsyncConnector::new(address.clone()).client());
     let client = client.unwrap();
+    let outcome = runtime.block_on(client.call_into(where_it_lies(), &mut reply));
+    assert_eq!(outcome, Outcome::Completed(4));
+    assert_eq!(&reply[..4], b"lent");
     count(kind, "asynchronous, lent", || {
         runtime.block_on(async {
             for _ in 0..CALLS {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::aligned::AlignedBuffer;
 use crate::stream::DEFAULT_MAX_MESSAGE;
 
-/// One buffer for requests and one for replies, until no long message has come for [`KEPT_FOR`].
+/// One buffer for requests and one for replies, until nothing has used them for [`KEPT_FOR`].
 #[derive(Default)]
 pub(super) struct Spares {
     request: AlignedBuffer,

@@ -46,6 +46,15 @@ pub(crate) fn bind(name: &str) -> (Address, Server) {
     (address, server)
 }
 
+/// A server whose handler answers at once, and one whose handler answers later.
+pub(crate) fn serve_both(name: &str) -> [(Address, RunningServer); 2] {
+    let (at_once, server) = bind(name);
+    let at_once = (at_once, server.spawn(answer).unwrap());
+    let (later, server) = bind(&format!("{name}-later"));
+    let later = (later, server.spawn_async(answer_later).unwrap());
+    [at_once, later]
+}
+
 /// What [`answer`] replies to `request`.
 pub(crate) fn expected(request: &[u8], length: usize) -> Vec<u8> {
     let mut reply = vec![0; length];

@@ -8,7 +8,7 @@ use prixfixe_ipc::{
     ServerConfig, workload,
 };
 
-use super::answers::{Standing, address, answer, answer_later, bind, expected};
+use super::answers::{Standing, address, answer, answer_later, bind, expected, serve_both};
 use super::{MIB, WATCHDOG};
 
 /// Around every size at which something changes: a part, a record, a window, a ring.
@@ -41,11 +41,7 @@ fn asking(payload: &[u8], length: usize) -> Call<'_> {
 
 #[test]
 fn requests_and_replies_of_all_lengths_are_whole() {
-    let (at_once, server) = bind("whole");
-    let _server = server.spawn(answer).unwrap();
-    let (later, server) = bind("whole-later");
-    let _later = server.spawn_async(answer_later).unwrap();
-    for address in [at_once, later] {
+    for (address, _server) in serve_both("whole") {
         let mut client = Client::connect(&address).unwrap();
         let mut reply = vec![0; 16 * MIB];
         for sent in LENGTHS {

@@ -7,7 +7,7 @@ use prixfixe_ipc::{
     SealedMessage, Server, ServerConfig, workload,
 };
 
-use super::answers::{Standing, address, answer, answer_later, bind, expected};
+use super::answers::{Standing, address, answer, answer_later, bind, expected, serve_both};
 use super::{MIB, WATCHDOG};
 
 /// Around every size at which something changes: a record, what is lent at least, a page, the most.
@@ -36,14 +36,11 @@ fn asking(message: &SealedMessage, length: usize) -> Call<'_> {
 
 #[test]
 fn sealed_requests_of_all_lengths_arrive_whole_as_often_as_they_are_sent() {
-    let (at_once, server) = bind("sealed-whole");
-    let _at_once = server.spawn(answer).unwrap();
-    let (later, server) = bind("sealed-whole-later");
-    let _later = server.spawn_async(answer_later).unwrap();
+    let servers = serve_both("sealed-whole");
     let mut reply = vec![0; 16 * MIB];
     for sent in LENGTHS {
         let message = message(sent);
-        for address in [&at_once, &later] {
+        for (address, _) in &servers {
             let mut client = Client::connect(address).unwrap();
             // Once more is no other: it is not used up.
             for asked in [0, 100_000, sent.min(MIB)] {
