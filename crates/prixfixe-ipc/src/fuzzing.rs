@@ -79,7 +79,7 @@ impl RingUnderAttack {
             return Ok(None);
         };
         between(self);
-        let mut content = vec![0; record.frame.length as usize];
+        let mut content = vec![0; record.frame.length() as usize];
         self.consumer.copy_out(&record, 0, &mut content);
         if content.len() >= 2 * WORD {
             self.consumer.content_word(&record, 1);

@@ -17,6 +17,8 @@ mod copy;
 #[cfg(loom)]
 mod modelled;
 #[cfg(not(loom))]
+mod prefetch;
+#[cfg(not(loom))]
 mod sealed;
 #[cfg(not(loom))]
 mod shared;

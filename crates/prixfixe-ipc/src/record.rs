@@ -145,8 +145,8 @@ impl RequestHeader {
         ring: &Consumer,
         record: &Record,
     ) -> Result<(Self, Opening, Payload), Corrupt> {
-        let [flags, priority, extension] = record.frame.tags;
-        if record.frame.kind != Kind::REQUEST {
+        let [flags, priority, extension] = record.frame.tags();
+        if record.frame.kind() != Kind::REQUEST {
             return Err(Corrupt::Header);
         }
         let payload = Payload::after(record, REQUEST_HEADER_WORDS, extension)?;
@@ -223,8 +223,8 @@ impl ReplyHeader {
     /// Reads each word of the header once.
     #[inline]
     pub(crate) fn read(ring: &Consumer, record: &Record) -> Result<(Self, Payload), Corrupt> {
-        let [flags, ending, extension] = record.frame.tags;
-        if record.frame.kind != Kind::REPLY || flags != 0 {
+        let [flags, ending, extension] = record.frame.tags();
+        if record.frame.kind() != Kind::REPLY || flags != 0 {
             return Err(Corrupt::Header);
         }
         let payload = Payload::after(record, REPLY_HEADER_WORDS, extension)?;
@@ -281,7 +281,7 @@ impl Payload {
             return Err(Corrupt::Header);
         }
         let offset = (header_words + extension) * 8;
-        let length = (record.frame.length as usize)
+        let length = (record.frame.length() as usize)
             .checked_sub(offset)
             .ok_or(Corrupt::Length)?;
         Ok(Self { offset, length })

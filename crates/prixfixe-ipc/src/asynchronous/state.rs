@@ -427,15 +427,16 @@ impl State {
                 break;
             }
             // Used where it was returned: it is not moved about.
-            let arrival = connection.channel.next_arrival()?;
+            let arrival = connection.channel.next_arrival();
             let reply = match &arrival {
-                Some(Arrival::Reply(reply)) => reply,
-                Some(Arrival::Stream) => continue,
-                None => {
+                Ok(Some(Arrival::Reply(reply))) => reply,
+                Ok(Some(Arrival::Stream)) => continue,
+                Ok(None) => {
                     connection.left_in_ring = false;
                     wakes.nudge(connection.nudge_for_room());
                     break;
                 }
+                Err(corrupt) => return Err(*corrupt),
             };
             let place = connection.place_of[usize::from(reply.slot)];
             match &mut direct {

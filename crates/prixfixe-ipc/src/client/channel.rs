@@ -203,7 +203,7 @@ impl Channel {
     ) -> Result<Option<Arrival>, Corrupt> {
         // Bounded: each turn passes a record, and the ring holds only so many.
         while let Some(record) = self.replies.peek()? {
-            if record.frame.kind.is_of_stream() {
+            if record.frame.kind().is_of_stream() {
                 let direct = direct.as_mut().map(Direct::lend);
                 self.receive(&record, direct)?;
                 return Ok(Some(Arrival::Stream));
@@ -242,7 +242,7 @@ impl Channel {
         let header = self.streams.receive(&self.replies, record, direct)?;
         self.note_head(header.head)?;
         self.replies.advance(record);
-        if record.frame.kind == Kind::ITEM {
+        if record.frame.kind() == Kind::ITEM {
             reach(Point::ClientPartRead);
         }
         if self.replies.unpublished() >= u64::from(self.sizes.ring()) / TELL_EVERY {
@@ -436,6 +436,11 @@ impl Channel {
     /// Whether there may be a reply to read: one load, and no promise.
     pub(crate) fn looks_ready(&self) -> bool {
         self.replies.looks_ready()
+    }
+
+    /// As [`Consumer::prefetch_expected`].
+    pub(crate) fn prefetch_expected(&self) {
+        self.replies.prefetch_expected();
     }
 
     /// The word that a blocking client sleeps on, and its value at the last look.

@@ -187,7 +187,7 @@ impl Streams {
         if payload.length > self.max_part {
             return Err(Corrupt::Length);
         }
-        if header.call == 0 && record.frame.kind == Kind::CREDIT {
+        if header.call == 0 && record.frame.kind() == Kind::CREDIT {
             // It tells its head alone.
             return Ok(header);
         }
@@ -196,7 +196,7 @@ impl Streams {
             same && stream.replied.is_none()
         };
         let stream = self.open.iter_mut().find(of_it).ok_or(Corrupt::Call)?;
-        match record.frame.kind {
+        match record.frame.kind() {
             Kind::ITEM => {
                 let direct = direct.filter(|direct| direct.call == stream.call);
                 stream.receive(replies, record, flags, payload, direct)?;

@@ -83,7 +83,14 @@ pub(super) fn await_reply(
     if channel.looks_ready() {
         return Waited::Ready;
     }
-    if !rang && spin::await_reply(link.crowd(), || channel.looks_ready()) {
+    let look = || {
+        let ready = channel.looks_ready();
+        if !ready {
+            channel.prefetch_expected();
+        }
+        ready
+    };
+    if !rang && spin::await_reply(link.crowd(), look) {
         return Waited::Ready;
     }
     // A server that had no room for replies may have gone to sleep on our requests, and what we have

@@ -62,6 +62,16 @@ impl Region {
         }
     }
 
+    /// Does nothing: a prefetch is not seen in what is read.
+    pub(crate) fn prefetch(&self, offset: usize, len: usize) {
+        assert!(offset + len <= self.len);
+    }
+
+    /// As above.
+    pub(crate) fn prefetch_to_write(&self, offset: usize, len: usize) {
+        assert!(offset + len <= self.len);
+    }
+
     pub(crate) fn shared_word(&self, offset: usize) -> SharedWord {
         SharedWord {
             word: self.part(offset, WORD),

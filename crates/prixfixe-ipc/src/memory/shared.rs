@@ -4,7 +4,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use super::{WORD, copy, whole_words};
+use super::{WORD, copy, prefetch, whole_words};
 use crate::sys::Mapping;
 
 /// A range of a mapping. Clones share the mapping, which lives as long as any of them.
@@ -162,6 +162,20 @@ impl Region {
         self.check(offset, whole_words(bytes.len()));
         // SAFETY: the words read lie within the mapping, as was just checked.
         unsafe { copy::out_of_shared(self.start.byte_add(offset), bytes) }
+    }
+
+    /// Asks for the `len` octets from `offset` on, which are about to be read.
+    #[inline]
+    pub(crate) fn prefetch(&self, offset: usize, len: usize) {
+        debug_assert!(offset + len <= self.len);
+        prefetch::to_read(self.start.as_ptr().wrapping_byte_add(offset), len);
+    }
+
+    /// Asks for the `len` octets from `offset` on, which are about to be written.
+    #[inline]
+    pub(crate) fn prefetch_to_write(&self, offset: usize, len: usize) {
+        debug_assert!(offset + len <= self.len);
+        prefetch::to_write(self.start.as_ptr().wrapping_byte_add(offset), len);
     }
 
     /// Gives the memory of the whole pages among the `len` octets from `offset` on back to the system. They

@@ -181,7 +181,7 @@ fn read_quietly(consumer: &mut Consumer, number: u64) -> u64 {
     let mut payload = [0; 2 * WORD];
     consumer.copy_out(&record, 0, &mut payload);
     consumer.advance(&record);
-    assert_eq!(u64::from(record.frame.length) + WORD as u64, RECORD);
+    assert_eq!(u64::from(record.frame.length()) + WORD as u64, RECORD);
     for word in payload.chunks(WORD) {
         assert_eq!(word, number.to_ne_bytes(), "a torn or an old record");
     }

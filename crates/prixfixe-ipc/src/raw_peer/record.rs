@@ -111,11 +111,7 @@ impl RawRecord {
 
     /// Writes it at `position` of `ring` and returns the position after it, by its own account.
     pub(super) fn write(&self, ring: &RawMemory, position: u64) -> u64 {
-        let frame = Frame {
-            length: self.length,
-            kind: Kind(self.kind),
-            tags: self.tags,
-        };
+        let frame = Frame::new(self.length, Kind(self.kind), self.tags);
         let capacity = ring.len() as u64;
         let words = std::iter::once(frame.to_word()).chain(self.words.iter().copied());
         for (index, word) in (0_u64..).zip(words) {

@@ -69,11 +69,11 @@ impl StreamHeader {
         ring: &Consumer,
         record: &Record,
     ) -> Result<(Self, ItemFlags, Payload), Corrupt> {
-        let [flags, _, extension] = record.frame.tags;
+        let [flags, _, extension] = record.frame.tags();
         let payload = Payload::after(record, STREAM_HEADER_WORDS, extension)?;
         let flags = ItemFlags::from_tag(flags).ok_or(Corrupt::Header)?;
         let [call, head, slot, limit] = ring.content_words(record).ok_or(Corrupt::Length)?;
-        let is_item = record.frame.kind == Kind::ITEM;
+        let is_item = record.frame.kind() == Kind::ITEM;
         if !is_item && (payload.length > 0 || flags != ItemFlags::default()) {
             return Err(Corrupt::Header);
         }

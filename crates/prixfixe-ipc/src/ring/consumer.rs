@@ -18,6 +18,12 @@ pub(crate) struct Consumer {
     tail: u64,
 }
 
+/// Octets of what was published that are asked for before the first of them is looked at: a record of 1 KB, or
+/// as many lines as a processor waits for at the same time.
+const FETCHED_AHEAD: u64 = 1280;
+/// Octets at the beginning of the ring that are asked for while nothing is there: the lines of a small record.
+const FETCHED_BEFORE: usize = 128;
+
 /// A record whose frame was found possible. Its content is still the peer's to change.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Record {
@@ -79,6 +85,33 @@ impl Consumer {
         self.tail != self.head || self.tail_word.read(Ordering::Relaxed) != self.tail
     }
 
+    /// Asks for the place where the next record will stand if everything before it was read, for one who has
+    /// found nothing and looks again and again: the lines come back as soon as they are written, and need not
+    /// be waited for once the tail says that they were.
+    #[inline]
+    pub(crate) fn prefetch_expected(&self) {
+        let len = FETCHED_BEFORE.min(self.records.len());
+        self.records.prefetch(0, len);
+    }
+
+    /// Asks for what was published and not looked at, for one who will come to it next.
+    #[inline]
+    pub(crate) fn prefetch_published(&self) {
+        // Relaxed: whatever they say, only octets of the ring are asked for.
+        let tail = self.tail_word.read(Ordering::Relaxed);
+        let start = self.start_word.read(Ordering::Relaxed).max(self.head);
+        self.prefetch(start, tail.saturating_sub(start));
+    }
+
+    /// Asks for the first of the `unread` octets from `position` on.
+    #[inline]
+    fn prefetch(&self, position: u64, unread: u64) {
+        let place = offset(position, self.capacity());
+        let left_in_lap = self.capacity() - place as u64;
+        let len = unread.min(FETCHED_AHEAD).min(left_in_lap);
+        self.records.prefetch(place, len as usize);
+    }
+
     /// The position up to which was read.
     pub(crate) fn head(&self) -> u64 {
         self.head
@@ -95,13 +128,17 @@ impl Consumer {
     }
 
     /// The next record, if there is one.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "returned through memory, it would be read in other pieces than it was written in, which stalls"
+    )]
+    #[inline(always)]
     pub(crate) fn peek(&mut self) -> Result<Option<Record>, Corrupt> {
         if self.head == self.tail && !self.refresh_tail()? {
             return Ok(None);
         }
         let record = self.frame_at_head()?;
-        if record.frame.kind == Kind::SKIP {
+        if record.frame.kind() == Kind::SKIP {
             return self.behind_skip().map(Some);
         }
         Ok(Some(record))
@@ -116,7 +153,7 @@ impl Consumer {
             return Err(Corrupt::Length);
         }
         let record = self.frame_at_head()?;
-        if record.frame.kind == Kind::SKIP {
+        if record.frame.kind() == Kind::SKIP {
             return Err(Corrupt::Length);
         }
         Ok(record)
@@ -125,7 +162,7 @@ impl Consumer {
     /// The first words of the content of `record`, each read once. `None` when it is shorter.
     #[inline]
     pub(crate) fn content_words<const N: usize>(&self, record: &Record) -> Option<[u64; N]> {
-        if N * WORD > record.frame.length as usize {
+        if N * WORD > record.frame.length() as usize {
             return None;
         }
         let place = offset(record.position, self.capacity()) + WORD;
@@ -136,7 +173,7 @@ impl Consumer {
     /// again on purpose.
     #[inline]
     pub(crate) fn content_word(&self, record: &Record, index: usize) -> u64 {
-        debug_assert!((index + 1) * WORD <= record.frame.length as usize);
+        debug_assert!((index + 1) * WORD <= record.frame.length() as usize);
         let place = offset(record.position, self.capacity()) + WORD + index * WORD;
         // Relaxed: ordered by the caller's fence.
         self.records.word(place).load(Ordering::Relaxed)
@@ -146,7 +183,7 @@ impl Consumer {
     /// is not longer than what is left of the content.
     #[inline]
     pub(crate) fn copy_out(&self, record: &Record, skipped: usize, to: &mut [u8]) {
-        debug_assert!(skipped + to.len() <= record.frame.length as usize);
+        debug_assert!(skipped + to.len() <= record.frame.length() as usize);
         let place = offset(record.position, self.capacity()) + WORD + skipped;
         self.records.copy_out(place, to);
     }
@@ -155,7 +192,7 @@ impl Consumer {
     /// [`Consumer::publish_head`].
     #[inline]
     pub(crate) fn advance(&mut self, record: &Record) {
-        self.head = record.position + record_size(record.frame.length as usize);
+        self.head = record.position + record_size(record.frame.length() as usize);
     }
 
     /// Tells the producer how far was read, by the word of its own; true when that was news.
@@ -188,6 +225,7 @@ impl Consumer {
         }
         self.head = head;
         self.tail = tail;
+        self.prefetch(head, unread);
         Ok(true)
     }
 
@@ -213,12 +251,12 @@ impl Consumer {
         let place = offset(self.head, self.capacity());
         // Relaxed: ordered by the tail; read once, and only the copy is used.
         let frame = Frame::from_word(self.records.word(place).load(Ordering::Relaxed));
-        let size = record_size(frame.length as usize);
+        let size = record_size(frame.length() as usize);
         let left_in_lap = self.capacity() - place as u64;
         let fits = size <= self.tail - self.head && size <= left_in_lap;
-        let possible = match frame.kind {
+        let possible = match frame.kind() {
             Kind::SKIP => size == left_in_lap && fits,
-            _ => frame.length <= self.max_content && fits,
+            _ => frame.length() <= self.max_content && fits,
         };
         if !possible {
             return Err(Corrupt::Length);

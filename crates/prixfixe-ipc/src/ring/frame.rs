@@ -1,14 +1,11 @@
 //! The first word of every record.
 
-/// What a record is and how long. In the word, from the least significant bits up: 32 bits length,
-/// then one octet each of kind and of three tags that belong to the layer above.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Frame {
-    /// Octets after this word, without padding.
-    pub(crate) length: u32,
-    pub(crate) kind: Kind,
-    pub(crate) tags: [u8; 3],
-}
+/// What a record is and how long: from the least significant bits up, 32 bits length, then one octet each of
+/// kind and of three tags that belong to the layer above.
+///
+/// It stays a word until somebody asks: taken apart it would be moved about piece by piece.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Frame(u64);
 
 /// What a record is. Numbers not listed are kept, for the layer above to refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,21 +30,48 @@ impl Kind {
 }
 
 impl Frame {
-    pub(crate) const fn to_word(self) -> u64 {
-        let [a, b, c] = self.tags;
-        (self.length as u64)
-            | (self.kind.0 as u64) << 32
-            | (a as u64) << 40
-            | (b as u64) << 48
-            | (c as u64) << 56
+    /// `length` counts the octets after this word, without padding.
+    pub(crate) const fn new(length: u32, kind: Kind, tags: [u8; 3]) -> Self {
+        let [l0, l1, l2, l3] = length.to_le_bytes();
+        let [a, b, c] = tags;
+        Self(u64::from_le_bytes([l0, l1, l2, l3, kind.0, a, b, c]))
     }
 
     pub(crate) const fn from_word(word: u64) -> Self {
-        let [l0, l1, l2, l3, kind, a, b, c] = word.to_le_bytes();
-        Self {
-            length: u32::from_le_bytes([l0, l1, l2, l3]),
-            kind: Kind(kind),
-            tags: [a, b, c],
-        }
+        Self(word)
+    }
+
+    pub(crate) const fn to_word(self) -> u64 {
+        self.0
+    }
+
+    /// Octets after this word, without padding.
+    #[inline]
+    pub(crate) const fn length(self) -> u32 {
+        let [l0, l1, l2, l3, ..] = self.0.to_le_bytes();
+        u32::from_le_bytes([l0, l1, l2, l3])
+    }
+
+    #[inline]
+    pub(crate) const fn kind(self) -> Kind {
+        let [_, _, _, _, kind, ..] = self.0.to_le_bytes();
+        Kind(kind)
+    }
+
+    #[inline]
+    pub(crate) const fn tags(self) -> [u8; 3] {
+        let [.., a, b, c] = self.0.to_le_bytes();
+        [a, b, c]
+    }
+}
+
+impl std::fmt::Debug for Frame {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Frame")
+            .field("length", &self.length())
+            .field("kind", &self.kind())
+            .field("tags", &self.tags())
+            .finish()
     }
 }

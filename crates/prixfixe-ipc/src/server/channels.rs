@@ -142,6 +142,18 @@ impl Channel {
         self.requests.looks_ready()
     }
 
+    /// As [`Consumer::prefetch_expected`].
+    #[inline]
+    pub(super) fn prefetch_expected(&self) {
+        self.requests.prefetch_expected();
+    }
+
+    /// As [`Consumer::prefetch_published`].
+    #[inline]
+    pub(super) fn prefetch_published(&self) {
+        self.requests.prefetch_published();
+    }
+
     /// The same of a channel that waits for its client, or has something to send.
     #[cold]
     fn looks_ready_to_go_on(&self) -> bool {
@@ -161,7 +173,7 @@ impl Channel {
         let Some(mut record) = self.requests.peek()? else {
             return Ok(None);
         };
-        if record.frame.kind.is_of_stream() {
+        if record.frame.kind().is_of_stream() {
             match self.receive_all(record, wake)? {
                 Some(behind) => record = behind,
                 None => return Ok(None),
@@ -270,6 +282,7 @@ impl Channel {
         room: &mut [u8],
     ) -> Option<Ticket> {
         reach(Point::ServerRequestSeen);
+        self.replies.prefetch_next();
         let requests = &self.requests;
         let taken = self.taker.take(waiting.header.call, || {
             reach(Point::ServerClaimed);

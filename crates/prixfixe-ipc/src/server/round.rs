@@ -24,7 +24,7 @@ use super::window::Window;
 use crate::fault_point::{Point, reach};
 use crate::give_back::GiveBack;
 use crate::record::Ending;
-use crate::spin::{self, Luck};
+use crate::spin::{self, Crowd, Luck};
 use crate::statistics::places::Count;
 use crate::sys::{Events, Listener, Poller, Trigger};
 
@@ -154,7 +154,13 @@ impl<E: Execution> Core<E> {
         let mut served = self.answer_finished();
         self.find_ready();
         let mut ready = std::mem::take(&mut self.ready);
-        for channel in ready.drain(..) {
+        for (turn, channel) in ready.iter().copied().enumerate() {
+            if let Some(next) = ready
+                .get(turn + 1)
+                .and_then(|next| self.channels.get(*next))
+            {
+                next.prefetch_published();
+            }
             match self.turn(channel) {
                 Ok(done) => {
                     served += done.records;
@@ -176,6 +182,7 @@ impl<E: Execution> Core<E> {
                 }
             }
         }
+        ready.clear();
         self.ready = ready;
         // Where no call can be taken, rings that would lead to one do not.
         let in_vain = served == 0 && !self.full;
@@ -275,7 +282,11 @@ impl<E: Execution> Core<E> {
             let mut looks = 0_u64;
             let found = spin::await_work(self.window.crowd(), || {
                 looks += 1;
-                self.may_have_work(looks)
+                let found = self.may_have_work(looks);
+                if !found {
+                    self.prefetch_requests();
+                }
+                found
             });
             let count = if found {
                 Count::SpinsWon
@@ -339,6 +350,15 @@ impl<E: Execution> Core<E> {
             return self.execution.looks_ready() || (!self.is_full() && self.domains.any_hint());
         }
         self.has_work()
+    }
+
+    /// Asks for the places where requests will stand, for a server that spins on few channels.
+    fn prefetch_requests(&self) {
+        if self.window.crowd() == Crowd::Few && !self.hints_wanted() {
+            for (_, channel) in &self.channels {
+                channel.prefetch_expected();
+            }
+        }
     }
 
     /// Whether anything at all is to be done, whatever the hints say.

@@ -216,7 +216,7 @@ impl Streams {
             return Ok(());
         };
         let stream = &mut self.open[index];
-        match record.frame.kind {
+        match record.frame.kind() {
             Kind::ITEM => stream.receive(requests, record, flags, payload)?,
             Kind::CREDIT => stream.allowed = stream.allowed.max(header.limit),
             _ => stream.stop(header.limit == GIVEN_UP),

@@ -39,7 +39,7 @@ impl Channel {
                 self.show(wake.as_deref_mut());
             }
             match self.requests.peek()? {
-                Some(next) if next.frame.kind.is_of_stream() => record = next,
+                Some(next) if next.frame.kind().is_of_stream() => record = next,
                 behind => return Ok(behind),
             }
         }
@@ -64,7 +64,7 @@ impl Channel {
             .note_head(header.head)
             .map_err(|_| Corrupt::Head)?;
         self.requests.advance(record);
-        if record.frame.kind == Kind::ITEM {
+        if record.frame.kind() == Kind::ITEM {
             reach(Point::ServerPartRead);
         }
         self.stream_records += 1;
