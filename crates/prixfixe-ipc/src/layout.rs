@@ -31,6 +31,9 @@ pub(crate) const REPLY_HEADER_WORDS: usize = 3;
 pub(crate) const OPENING_WORDS: usize = 1;
 /// Words before the payload of an item, a credit or a stop, its frame not counted.
 pub(crate) const STREAM_HEADER_WORDS: usize = 4;
+/// Octets of a part in rings of half a megabyte and more: so many that nothing is felt of what a record costs,
+/// and few enough that the other side is never far behind.
+const USUAL_PART: usize = 32 << 10;
 /// Octets of a ring that each open stream keeps free for its credit and its stop: twice their size
 /// each, for a record at the end of the ring may leave nearly its own size unused.
 pub(crate) const STREAM_RESERVE: u64 = 4 * record_size(STREAM_HEADER_WORDS * 8);
@@ -140,7 +143,9 @@ impl ChannelSizes {
     /// How long a part we make of an item: short enough that the other side reads one while the next is
     /// written.
     pub(crate) fn usual_part(self) -> usize {
-        self.max_part().min((self.ring / 16) as usize)
+        self.max_part()
+            .min((self.ring / 16) as usize)
+            .min(USUAL_PART)
     }
 
     /// Octets of the segment.
