@@ -221,8 +221,7 @@ impl Link {
     #[inline]
     pub(crate) fn ring(&self, bell: &mut Bell) -> bool {
         bell.announce() && {
-            self.doorbell.ring();
-            reach(Point::ClientRung);
+            self.ring_doorbell();
             true
         }
     }
@@ -245,10 +244,11 @@ impl Link {
     }
 
     /// To be called when [`Bell::must_ring`] says so.
-    #[cfg(feature = "tokio")]
     pub(crate) fn ring_doorbell(&self) {
         self.doorbell.ring();
         reach(Point::ClientRung);
+        // Who slept has read the socket before: what had no room there has it now.
+        self.say_closes();
     }
 
     /// As [`Link::ring_again`] for such a process.

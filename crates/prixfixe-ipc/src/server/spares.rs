@@ -7,19 +7,30 @@ use std::time::{Duration, Instant};
 use crate::aligned::AlignedBuffer;
 use crate::stream::DEFAULT_MAX_MESSAGE;
 
-/// One buffer for requests and one for replies, until nothing has used them for [`KEPT_FOR`].
+/// One buffer for requests and one for replies.
 #[derive(Default)]
 pub(super) struct Spares {
-    request: AlignedBuffer,
-    reply: Vec<u8>,
-    /// When something was put here last.
-    kept_at: Option<Instant>,
+    request: Spare<AlignedBuffer>,
+    reply: Spare<Vec<u8>>,
+}
+
+/// A buffer that is kept until [`KEPT_FOR`] has passed in which no message took up a good part of it: short
+/// ones do not hold on to what a long one has left.
+#[derive(Default)]
+struct Spare<B> {
+    buffer: B,
+    /// When that time began, if anything is kept.
+    since: Option<Instant>,
+    /// Octets of the longest message since.
+    longest: usize,
 }
 
 /// Octets of a buffer that is kept: those of the longest message, unless servers are set up for longer.
 const MOST_KEPT: usize = DEFAULT_MAX_MESSAGE;
 /// How long memory is kept for messages that do not come.
 const KEPT_FOR: Duration = Duration::from_secs(1);
+/// A message takes up a good part of a buffer that is no more than so many times as long.
+const GOOD_PART: usize = 4;
 
 impl Spares {
     /// A buffer for a request of `total` octets.
@@ -30,43 +41,69 @@ impl Spares {
         if total == 0 {
             return Ok(AlignedBuffer::default());
         }
-        if self.request.capacity() >= total {
-            return Ok(std::mem::take(&mut self.request));
+        self.request.note(total);
+        if self.request.buffer.capacity() >= total {
+            return Ok(std::mem::take(&mut self.request.buffer));
         }
         AlignedBuffer::try_with_capacity(total)
     }
 
     /// The request in `buffer` was executed.
     pub(super) fn keep_request(&mut self, buffer: AlignedBuffer) {
-        if (self.request.capacity()..=MOST_KEPT).contains(&buffer.capacity()) {
-            self.request = buffer;
-            self.kept_at = Some(Instant::now());
+        if (self.request.buffer.capacity()..=MOST_KEPT).contains(&buffer.capacity()) {
+            self.request.keep(buffer);
         }
     }
 
     /// An empty buffer for a reply.
     pub(super) fn reply(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.reply)
+        std::mem::take(&mut self.reply.buffer)
     }
 
     /// The reply in `buffer` was sent.
     pub(super) fn keep_reply(&mut self, mut buffer: Vec<u8>) {
-        if (self.reply.capacity()..=MOST_KEPT).contains(&buffer.capacity()) {
+        if (self.reply.buffer.capacity()..=MOST_KEPT).contains(&buffer.capacity()) {
+            self.reply.note(buffer.len());
             buffer.clear();
-            self.reply = buffer;
-            self.kept_at = Some(Instant::now());
+            self.reply.keep(buffer);
         }
     }
 
     /// Gives back what was kept for too long. Returns in how long that has to be looked at again, if
     /// anything is kept.
     pub(super) fn give_back(&mut self) -> Option<Duration> {
-        let left = KEPT_FOR.saturating_sub(self.kept_at?.elapsed());
-        if left.is_zero() {
+        let capacity = self.request.buffer.capacity();
+        let request = self.request.give_back(capacity);
+        let capacity = self.reply.buffer.capacity();
+        let reply = self.reply.give_back(capacity);
+        request.into_iter().chain(reply).min()
+    }
+}
+
+impl<B: Default> Spare<B> {
+    /// A message of `octets` uses such a buffer.
+    fn note(&mut self, octets: usize) {
+        self.longest = self.longest.max(octets);
+    }
+
+    fn keep(&mut self, buffer: B) {
+        self.buffer = buffer;
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    /// As [`Spares::give_back`], of a buffer that has room for `capacity` octets.
+    fn give_back(&mut self, capacity: usize) -> Option<Duration> {
+        let left = KEPT_FOR.saturating_sub(self.since?.elapsed());
+        if !left.is_zero() {
+            return Some(left);
+        }
+        if self.longest == 0 || self.longest < capacity / GOOD_PART {
             *self = Self::default();
             return None;
         }
-        Some(left)
+        self.longest = 0;
+        self.since = Some(Instant::now());
+        Some(KEPT_FOR)
     }
 }
 
@@ -74,18 +111,47 @@ impl Spares {
 mod tests {
     use super::*;
 
+    /// A second passes.
+    fn pass(spares: &mut Spares) {
+        for since in [&mut spares.request.since, &mut spares.reply.since] {
+            *since = since.and_then(|at| at.checked_sub(KEPT_FOR));
+        }
+    }
+
     #[test]
-    fn memory_is_used_again_and_given_back_when_nothing_long_comes() {
+    fn memory_is_used_again_and_given_back_when_nothing_comes() {
         let mut spares = Spares::default();
         assert_eq!(spares.give_back(), None);
         spares.keep_request(AlignedBuffer::with_capacity(1 << 20));
         assert!(spares.give_back().is_some());
-        assert_eq!(spares.request(1000).unwrap().capacity(), 1 << 20);
+        let again = spares.request(1 << 20).unwrap();
+        assert_eq!(again.capacity(), 1 << 20);
+        spares.keep_request(again);
         spares.keep_reply(Vec::with_capacity(MOST_KEPT + 1));
         assert_eq!(spares.reply().capacity(), 0, "too long to keep");
-        spares.keep_reply(Vec::with_capacity(1 << 20));
-        spares.kept_at = spares.kept_at.and_then(|at| at.checked_sub(KEPT_FOR));
+        spares.keep_reply(vec![0; 1 << 20]);
+        pass(&mut spares);
+        assert_eq!(spares.give_back(), Some(KEPT_FOR), "both were used");
+        pass(&mut spares);
         assert_eq!(spares.give_back(), None);
+        assert_eq!(spares.reply().capacity(), 0);
+        assert_eq!(spares.request(1).unwrap().capacity(), 1);
+    }
+
+    #[test]
+    fn short_messages_do_not_hold_on_to_what_a_long_one_has_left() {
+        let mut spares = Spares::default();
+        spares.keep_request(AlignedBuffer::with_capacity(1 << 20));
+        spares.keep_reply(Vec::with_capacity(1 << 20));
+        let short = spares.request(1000).unwrap();
+        assert_eq!(short.capacity(), 1 << 20);
+        spares.keep_request(short);
+        let mut short = spares.reply();
+        short.resize(1000, 0);
+        spares.keep_reply(short);
+        pass(&mut spares);
+        assert_eq!(spares.give_back(), None);
+        assert_eq!(spares.request(1000).unwrap().capacity(), 1000);
         assert_eq!(spares.reply().capacity(), 0);
     }
 }

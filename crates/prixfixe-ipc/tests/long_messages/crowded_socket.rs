@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use prixfixe_ipc::{
-    Address, AsyncConnector, Call, Cause, Connector, Executed, Outcome, SealedMessage,
+    Address, AsyncConnector, Call, Cause, Client, Connector, Executed, Outcome, SealedMessage,
     ServerConfig, Statistics,
 };
 
@@ -13,6 +13,8 @@ use super::answers::Standing;
 /// Channels with as many calls each as may be in flight: more messages than a socket holds.
 const CHANNELS: usize = 10;
 const CALLS: usize = 31;
+/// Channels, each of which has a message to say that it is closed.
+const MORE_THAN_A_SOCKET_HOLDS: usize = 400;
 /// Time enough for a thread or task to begin to wait. If it is not, the test sees less.
 const A_WHILE: Duration = Duration::from_millis(20);
 
@@ -75,6 +77,33 @@ fn who_lends_much_to_a_server_that_stands_still_opens_and_closes_channels() {
         await_channels(&statistics, &[2]);
     });
     assert_eq!(first.statistics().reconnects, 0);
+}
+
+#[test]
+fn channels_whose_close_had_no_room_in_the_socket_are_closed_when_the_server_is_woken() {
+    let before = |address: &Address| {
+        let connector = Connector::new(address.clone());
+        let clients: Vec<Client> = (0..MORE_THAN_A_SOCKET_HOLDS)
+            .map(|_| connector.client().unwrap())
+            .collect();
+        (clients, Statistics::observe(address).unwrap())
+    };
+    let (server, made) = Standing::with("closing", ServerConfig::default(), before);
+    let (mut clients, statistics) = made;
+    clients.truncate(1);
+    server.go_on();
+    let open = || -> u64 {
+        let clients = statistics.snapshot().unwrap().clients;
+        clients.iter().map(|row| row.channels).sum()
+    };
+    let start = Instant::now();
+    while open() > 1 {
+        assert!(start.elapsed() < WATCHDOG, "{} channels are open", open());
+        // Time enough for the server to fall asleep; if it does not, the next turn sees to it.
+        std::thread::sleep(Duration::from_millis(1));
+        let outcome = clients[0].call(b"short");
+        assert_eq!(outcome, Outcome::Completed(&b"done"[..]));
+    }
 }
 
 #[test]

@@ -60,12 +60,13 @@ impl Link {
         closing
             .unwrap_or_else(PoisonError::into_inner)
             .push(channel);
-        // What has no room now is said before anything is asked; or the link ends, and they with it.
+        // What has no room now is said before anything is asked, or when the server is woken; or the link
+        // ends, and they with it.
         self.say_closes();
     }
 
     /// Says which channels are closed. False when there is no room for it.
-    fn say_closes(&self) -> bool {
+    pub(super) fn say_closes(&self) -> bool {
         let closing = self.closing.lock();
         let mut closing = closing.unwrap_or_else(PoisonError::into_inner);
         while let Some(&channel) = closing.last() {
