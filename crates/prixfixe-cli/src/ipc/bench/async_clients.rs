@@ -137,9 +137,11 @@ async fn drive(
         made += 1;
         if plan.timed {
             now = clock::now();
-            tally.record(now, now.since(started));
+            if plan.counts(started) {
+                tally.record(now, now.since(started));
+            }
         }
     }
-    tally.finish(clock::now(), made);
+    tally.finish(plan.end(), made);
     Ok(tally)
 }

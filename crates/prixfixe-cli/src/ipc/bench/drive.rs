@@ -21,12 +21,17 @@ pub(super) struct Plan {
     pub(super) most_calls: u64,
     pub(super) schedule: Option<Schedule>,
     pub(super) timed: bool,
+    /// Calls that were due before are made and not recorded.
+    counted_from: Nanos,
     pub(super) stop: Stop,
 }
 
 /// Set when the time of a run is over. Asking costs no reading of the clock.
 #[derive(Clone, Debug)]
-pub(super) struct Stop(Arc<AtomicBool>);
+pub(super) struct Stop {
+    set: Arc<AtomicBool>,
+    pub(super) at: Nanos,
+}
 
 /// Why a client gave up.
 #[derive(Debug, thiserror::Error)]
@@ -91,10 +96,12 @@ fn one_at_a_time(
         if plan.timed {
             // The end of this call is the start of the next.
             now = clock::now();
-            tally.record(now, now.since(started));
+            if plan.counts(started) {
+                tally.record(now, now.since(started));
+            }
         }
     }
-    tally.finish(clock::now(), made);
+    tally.finish(plan.end(), made);
     Ok(tally)
 }
 
@@ -164,6 +171,7 @@ impl Plan {
             most_calls,
             schedule: None,
             timed: false,
+            counted_from: start,
             stop: Stop::at(start.after(duration))?,
         })
     }
@@ -176,40 +184,75 @@ impl Plan {
             most_calls: u64::MAX,
             schedule: Schedule::of(load, client, start),
             timed: load.takes_times(),
+            counted_from: if load.sleeps_between() {
+                start.after(AWAKENING)
+            } else {
+                start
+            },
             stop,
+        }
+    }
+
+    /// Whether a call that was due at `started` is recorded.
+    pub(super) fn counts(&self, started: Nanos) -> bool {
+        started >= self.counted_from
+    }
+
+    /// When a client is done that has made its last call. One that sleeps between calls is there until the end.
+    pub(super) fn end(&self) -> Nanos {
+        if self.sleeping().is_some() {
+            self.stop.at
+        } else {
+            clock::now()
         }
     }
 
     /// Sleeps until there is something to do: the common start, or where clients sleep between calls, the
     /// first call of this one. A thousand that woke at the start would be in each other's way.
     pub(super) fn await_begin(&self) -> io::Result<()> {
-        let asleep = |schedule: &&Schedule| schedule.between == Between::Asleep;
-        let schedule = self.schedule.as_ref().filter(asleep);
-        clock::sleep_until(schedule.map_or(self.start, Schedule::upcoming))
+        clock::sleep_until(self.sleeping().map_or(self.start, Schedule::upcoming))
+    }
+
+    /// The schedule of a client that sleeps between calls.
+    fn sleeping(&self) -> Option<&Schedule> {
+        let schedule = self.schedule.as_ref();
+        schedule.filter(|schedule| schedule.between == Between::Asleep)
     }
 }
 
 impl Stop {
-    /// At `instant`, by a thread that sleeps until then.
-    pub(super) fn at(instant: Nanos) -> io::Result<Self> {
-        let stop = Self(Arc::new(AtomicBool::new(false)));
-        let set = stop.clone();
+    /// At `at`, by a thread that sleeps until then.
+    pub(super) fn at(at: Nanos) -> io::Result<Self> {
+        let stop = Self::unannounced(at);
+        let set = Arc::clone(&stop.set);
         std::thread::Builder::new().spawn(move || {
             // A sleep that fails ends the run early, which its duration shows.
-            let _ = clock::sleep_until(instant);
+            let _ = clock::sleep_until(at);
             // Relaxed: nothing else is published with it.
-            set.0.store(true, Ordering::Relaxed);
+            set.store(true, Ordering::Relaxed);
         })?;
         Ok(stop)
     }
 
+    /// At `at`, for those who know before each call when it is due: it is never set. A thousand threads that
+    /// wake at the end would be in the way of the last calls.
+    pub(super) fn unannounced(at: Nanos) -> Self {
+        Self {
+            set: Arc::default(),
+            at,
+        }
+    }
+
     pub(super) fn is_set(&self) -> bool {
         // Relaxed: as above.
-        self.0.load(Ordering::Relaxed)
+        self.set.load(Ordering::Relaxed)
     }
 }
 
 const WARM_UP: Duration = Duration::from_millis(200);
+/// How long a thousand processes need to come into the rhythm in which they sleep and wake: at first each has
+/// its pages to fault in and its place to find on a processor, all in the same moment.
+const AWAKENING: Duration = Duration::from_millis(500);
 /// So that warming up a hundred clients does not take longer than measuring them.
 const WARM_UP_CALLS: u64 = 20_000;
 const WARM_UP_PACED_CALLS: u64 = 20;

@@ -68,10 +68,10 @@ impl Schedule {
         let intended = self.next();
         match self.between {
             Between::Asleep => {
-                // In pieces, so that the end of a run is noticed between rare calls.
-                while clock::now() < intended && !stop.is_set() {
-                    clock::sleep_until(intended.min(clock::now().after(LONGEST_SLEEP)))?;
+                if intended >= stop.at {
+                    return Ok(None);
                 }
+                clock::sleep_until(intended)?;
             }
             Between::Hot => {
                 while clock::now() < intended && !stop.is_set() {
@@ -104,9 +104,6 @@ fn uniform(client: u64, drawn: u64) -> f64 {
     let bits = workload::digest(&words);
     (bits >> 11) as f64 / (1_u64 << 53) as f64
 }
-
-/// Longer than the interval of any row, so that it adds no waking to them.
-const LONGEST_SLEEP: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {

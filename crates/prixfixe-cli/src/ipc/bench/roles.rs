@@ -2,6 +2,7 @@
 //! their standard input and output, a line at a time, never while calls are timed.
 
 use std::io;
+use std::time::Duration;
 
 use clap::Args;
 use prixfixe_ipc::{Client, ServerConfig};
@@ -138,6 +139,10 @@ fn call(setting: &Setting, client: u32) -> io::Result<()> {
         drive(&mut connected, &mut caller, warm.calls(), plan).map_err(|error| in_words(&error))?;
     let woke_late = connected.statistics().woke_late;
     let cpu = clock::cpu_time().since(before);
+    if load.sleeps_between() {
+        // Others have their last calls before them still.
+        clock::sleep_until(start.after(setting.duration + LAST_CALLS))?;
+    }
     report(&ClientReport::of(vec![tally], cpu, woke_late))
 }
 
@@ -145,9 +150,17 @@ fn call(setting: &Setting, client: u32) -> io::Result<()> {
 pub(super) fn hear_start(setting: &Setting) -> io::Result<(Nanos, Stop)> {
     say(READY)?;
     let start: Nanos = serde_json::from_str(&hear()?)?;
-    let stop = Stop::at(start.after(setting.duration))?;
+    let end = start.after(setting.duration);
+    let stop = if setting.load.sleeps_between() {
+        Stop::unannounced(end)
+    } else {
+        Stop::at(end)?
+    };
     Ok((start, stop))
 }
+
+/// After the end of a run: the last calls that sleepers make may take as long.
+const LAST_CALLS: Duration = Duration::from_millis(200);
 
 /// Hands the report on, and stays connected until all are done, so that hanging up is in nobody's
 /// time.

@@ -110,6 +110,17 @@ impl Load {
         self.clients > 1 || self.in_flight > 1 || self.pace != Pace::Closed
     }
 
+    /// Whether clients sleep until a call is due.
+    pub(super) fn sleeps_between(&self) -> bool {
+        matches!(
+            self.pace,
+            Pace::Open {
+                between: Between::Asleep,
+                ..
+            }
+        )
+    }
+
     /// The numbers of the clients of each process.
     pub(super) fn processes(&self) -> Vec<std::ops::Range<u32>> {
         match self.layout {
