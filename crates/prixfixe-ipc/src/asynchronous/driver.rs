@@ -112,6 +112,7 @@ impl Driver {
                 deadlines = now;
                 self.attend_deadlines(now, Look::Due);
                 self.give_back_memory();
+                self.live.link.retry_closes();
             }
             if self.sweeper.sweep(&self.live) {
                 self.luck.won();
@@ -172,6 +173,7 @@ impl Driver {
 
     /// Sleeps until there may be something to do.
     async fn sleep(&mut self) -> Slept {
+        self.live.link.retry_closes();
         self.sleeper.announce();
         let slept = self.sleep_announced().await;
         self.sleeper.withdraw();

@@ -43,6 +43,8 @@ pub(crate) struct Link {
     /// Channels that are closed here, and whose close the server was not told for want of room in the socket.
     /// Held for no longer than it takes to send.
     closing: Mutex<Vec<u32>>,
+    /// Whether there are any.
+    is_closing: AtomicBool,
 }
 
 /// What an asynchronous process has beside the link.
@@ -170,6 +172,7 @@ impl Link {
             socket,
             conversation: Mutex::default(),
             closing: Mutex::default(),
+            is_closing: AtomicBool::new(false),
         };
         Ok((link, wake))
     }
@@ -220,9 +223,19 @@ impl Link {
     /// True when it slept.
     #[inline]
     pub(crate) fn ring(&self, bell: &mut Bell) -> bool {
+        self.retry_closes();
         bell.announce() && {
             self.ring_doorbell();
             true
+        }
+    }
+
+    /// Says which channels are closed, where that had no room in the socket before.
+    #[inline]
+    pub(crate) fn retry_closes(&self) {
+        // Relaxed: who misses it now tries with the next call.
+        if self.is_closing.load(Ordering::Relaxed) {
+            self.say_closes();
         }
     }
 
@@ -247,8 +260,6 @@ impl Link {
     pub(crate) fn ring_doorbell(&self) {
         self.doorbell.ring();
         reach(Point::ClientRung);
-        // Who slept has read the socket before: what had no room there has it now.
-        self.say_closes();
     }
 
     /// As [`Link::ring_again`] for such a process.
@@ -257,7 +268,7 @@ impl Link {
         server.forget();
         let sleeps = bell.must_ring(server);
         if sleeps {
-            self.doorbell.ring();
+            self.ring_doorbell();
             // As above.
             let _ = send(&self.socket, ClientMessage::Ring);
         }

@@ -7,7 +7,11 @@
 
 #![cfg_attr(
     not(all(target_arch = "x86_64", not(miri))),
-    expect(unused_variables, reason = "elsewhere the processor is left to itself")
+    expect(
+        unused_variables,
+        dead_code,
+        reason = "elsewhere the processor is left to itself"
+    )
 )]
 
 use std::sync::atomic::AtomicU64;
@@ -33,7 +37,7 @@ pub(super) fn to_write(start: *const AtomicU64, len: usize) {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     for offset in (0..len).step_by(LINE) {
         let line = start.wrapping_byte_add(offset);
-        // SAFETY: as above. Every x86-64 decodes the instruction; one that lacks it does nothing.
+        // SAFETY: as above. Since 2006 every x86-64 decodes the instruction; one that lacks it does nothing.
         unsafe {
             std::arch::asm!("prefetchw [{}]", in(reg) line, options(nostack, preserves_flags, readonly));
         }

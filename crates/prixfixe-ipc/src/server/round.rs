@@ -30,6 +30,8 @@ use crate::sys::{Events, Listener, Poller, Trigger};
 
 /// Channels up to which looking at each is cheaper than keeping hints.
 const SWEEP_LIMIT: usize = 64;
+/// Channels whose next requests a server that spins asks for: more than spin with it.
+const FETCHED_CHANNELS: usize = 8;
 /// Rounds after which every channel is looked at, whatever the hints say.
 const SWEEP_EVERY: u64 = 16;
 /// How long connections may wait for attention while calls keep the server busy.
@@ -142,6 +144,7 @@ impl<E: Execution> Core<E> {
                 if now.duration_since(self.last_control) >= CONTROL_EVERY {
                     self.attend_connections(Some(Duration::ZERO))?;
                     self.give_back_memory();
+                    self.execution.spares().give_back();
                 }
             }
         }
@@ -355,7 +358,7 @@ impl<E: Execution> Core<E> {
     /// Asks for the places where requests will stand, for a server that spins on few channels.
     fn prefetch_requests(&self) {
         if self.window.crowd() == Crowd::Few && !self.hints_wanted() {
-            for (_, channel) in &self.channels {
+            for (_, channel) in self.channels.iter().take(FETCHED_CHANNELS) {
                 channel.prefetch_expected();
             }
         }

@@ -14,21 +14,24 @@ pub(super) struct Spares {
     reply: Spare<Vec<u8>>,
 }
 
-/// A buffer that is kept until [`KEPT_FOR`] has passed in which no message took up a good part of it: short
-/// ones do not hold on to what a long one has left.
+/// A buffer that is kept until [`KEPT_FOR`] has passed in which nothing used it, or if it is a large one, in
+/// which no message took up a good part of it: short ones do not hold on to what a long one has left.
 #[derive(Default)]
 struct Spare<B> {
     buffer: B,
     /// When that time began, if anything is kept.
     since: Option<Instant>,
-    /// Octets of the longest message since.
-    longest: usize,
+    /// Octets of the longest message since, if there was one.
+    longest: Option<usize>,
 }
 
 /// Octets of a buffer that is kept: those of the longest message, unless servers are set up for longer.
 const MOST_KEPT: usize = DEFAULT_MAX_MESSAGE;
 /// How long memory is kept for messages that do not come.
 const KEPT_FOR: Duration = Duration::from_secs(1);
+/// Octets of a buffer that is no large one: as many as the longest record has, unless rings are set up for
+/// longer. Who sends long requests and gets short replies has one for these, too.
+const KEPT_ANYHOW: usize = 256 << 10;
 /// A message takes up a good part of a buffer that is no more than so many times as long.
 const GOOD_PART: usize = 4;
 
@@ -83,7 +86,7 @@ impl Spares {
 impl<B: Default> Spare<B> {
     /// A message of `octets` uses such a buffer.
     fn note(&mut self, octets: usize) {
-        self.longest = self.longest.max(octets);
+        self.longest = self.longest.max(Some(octets));
     }
 
     fn keep(&mut self, buffer: B) {
@@ -97,11 +100,14 @@ impl<B: Default> Spare<B> {
         if !left.is_zero() {
             return Some(left);
         }
-        if self.longest == 0 || self.longest < capacity / GOOD_PART {
+        let least = match capacity {
+            ..=KEPT_ANYHOW => 0,
+            _ => capacity / GOOD_PART,
+        };
+        if self.longest.take() < Some(least) {
             *self = Self::default();
             return None;
         }
-        self.longest = 0;
         self.since = Some(Instant::now());
         Some(KEPT_FOR)
     }
@@ -153,5 +159,14 @@ mod tests {
         assert_eq!(spares.give_back(), None);
         assert_eq!(spares.request(1000).unwrap().capacity(), 1000);
         assert_eq!(spares.reply().capacity(), 0);
+    }
+
+    #[test]
+    fn short_replies_have_the_buffer_that_was_made_for_them() {
+        let mut spares = Spares::default();
+        spares.keep_reply(Vec::with_capacity(KEPT_ANYHOW));
+        pass(&mut spares);
+        assert_eq!(spares.give_back(), Some(KEPT_FOR));
+        assert_eq!(spares.reply().capacity(), KEPT_ANYHOW);
     }
 }

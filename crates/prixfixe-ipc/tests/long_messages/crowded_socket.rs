@@ -80,7 +80,7 @@ fn who_lends_much_to_a_server_that_stands_still_opens_and_closes_channels() {
 }
 
 #[test]
-fn channels_whose_close_had_no_room_in_the_socket_are_closed_when_the_server_is_woken() {
+fn channels_whose_close_had_no_room_in_the_socket_are_closed_with_the_next_calls() {
     let before = |address: &Address| {
         let connector = Connector::new(address.clone());
         let clients: Vec<Client> = (0..MORE_THAN_A_SOCKET_HOLDS)
@@ -99,8 +99,6 @@ fn channels_whose_close_had_no_room_in_the_socket_are_closed_when_the_server_is_
     let start = Instant::now();
     while open() > 1 {
         assert!(start.elapsed() < WATCHDOG, "{} channels are open", open());
-        // Time enough for the server to fall asleep; if it does not, the next turn sees to it.
-        std::thread::sleep(Duration::from_millis(1));
         let outcome = clients[0].call(b"short");
         assert_eq!(outcome, Outcome::Completed(&b"done"[..]));
     }

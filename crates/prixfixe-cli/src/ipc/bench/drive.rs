@@ -184,7 +184,7 @@ impl Plan {
             most_calls: u64::MAX,
             schedule: Schedule::of(load, client, start),
             timed: load.takes_times(),
-            counted_from: if load.sleeps_between() {
+            counted_from: if load.sleeps_between() && load.clients > 1 {
                 start.after(AWAKENING)
             } else {
                 start
@@ -198,12 +198,14 @@ impl Plan {
         started >= self.counted_from
     }
 
-    /// When a client is done that has made its last call. One that sleeps between calls is there until the end.
+    /// When a client is done that has just made its last call. One that sleeps between calls is there until the
+    /// end at least.
     pub(super) fn end(&self) -> Nanos {
+        let now = clock::now();
         if self.sleeping().is_some() {
-            self.stop.at
+            now.max(self.stop.at)
         } else {
-            clock::now()
+            now
         }
     }
 

@@ -110,15 +110,13 @@ impl Load {
         self.clients > 1 || self.in_flight > 1 || self.pace != Pace::Closed
     }
 
-    /// Whether clients sleep until a call is due.
+    /// Whether clients sleep until a call is due, as those can that have one in flight.
     pub(super) fn sleeps_between(&self) -> bool {
-        matches!(
-            self.pace,
-            Pace::Open {
-                between: Between::Asleep,
-                ..
-            }
-        )
+        let between = match self.pace {
+            Pace::Open { between, .. } => Some(between),
+            Pace::Closed => None,
+        };
+        self.in_flight == 1 && between == Some(Between::Asleep)
     }
 
     /// The numbers of the clients of each process.

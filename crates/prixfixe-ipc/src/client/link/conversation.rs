@@ -13,6 +13,7 @@ use crate::layout::{ChannelSizes, LAYOUT_VERSION, ServerPage};
 use crate::memory::PeerWord;
 use crate::outcome::Cause;
 use crate::ring::Corrupt;
+use crate::sync::Ordering;
 use crate::sys::{ReceiveFailure, Received, SendFailure, Sharing, Socket};
 use crate::wake::Waker;
 
@@ -60,23 +61,27 @@ impl Link {
         closing
             .unwrap_or_else(PoisonError::into_inner)
             .push(channel);
-        // What has no room now is said before anything is asked, or when the server is woken; or the link
-        // ends, and they with it.
+        // What has no room now is said before anything is asked and with the next calls; or the link ends,
+        // and they with it.
         self.say_closes();
     }
 
     /// Says which channels are closed. False when there is no room for it.
+    #[cold]
     pub(super) fn say_closes(&self) -> bool {
         let closing = self.closing.lock();
         let mut closing = closing.unwrap_or_else(PoisonError::into_inner);
         while let Some(&channel) = closing.last() {
             let close = ClientMessage::Close { channel };
             if let Err(SendFailure::Full) = self.socket.send(&close.encode(), &[]) {
-                return false;
+                break;
             }
             closing.pop();
         }
-        true
+        // Relaxed: written under the lock, and to whoever reads it without, it is a hint.
+        self.is_closing
+            .store(!closing.is_empty(), Ordering::Relaxed);
+        closing.is_empty()
     }
 
     /// Says `message`, wholly or not at all, when there is room for it, until `deadline` at most: a server
