@@ -29,8 +29,8 @@ struct Spare<B> {
 const MOST_KEPT: usize = DEFAULT_MAX_MESSAGE;
 /// How long memory is kept for messages that do not come.
 const KEPT_FOR: Duration = Duration::from_secs(1);
-/// Octets of a buffer that is no large one: as many as the longest record has, unless rings are set up for
-/// longer. Who sends long requests and gets short replies has one for these, too.
+/// Octets of a buffer that is no large one: more than the longest record has, unless rings are set up for longer
+/// ones. Who sends long requests and gets short replies has one for these, too.
 const KEPT_ANYHOW: usize = 256 << 10;
 /// A message takes up a good part of a buffer that is no more than so many times as long.
 const GOOD_PART: usize = 4;

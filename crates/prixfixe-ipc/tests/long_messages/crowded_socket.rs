@@ -92,16 +92,48 @@ fn channels_whose_close_had_no_room_in_the_socket_are_closed_with_the_next_calls
     let (mut clients, statistics) = made;
     clients.truncate(1);
     server.go_on();
-    let open = || -> u64 {
-        let clients = statistics.snapshot().unwrap().clients;
-        clients.iter().map(|row| row.channels).sum()
-    };
     let start = Instant::now();
-    while open() > 1 {
-        assert!(start.elapsed() < WATCHDOG, "{} channels are open", open());
+    while open_channels(&statistics) > 1 {
+        assert!(start.elapsed() < WATCHDOG, "the rest stays open");
         let outcome = clients[0].call(b"short");
         assert_eq!(outcome, Outcome::Completed(&b"done"[..]));
     }
+}
+
+#[test]
+fn channels_of_tasks_whose_close_had_no_room_in_the_socket_are_closed_with_the_next_calls() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let before = |address: &Address| {
+        let connector = AsyncConnector::new(address.clone());
+        let connect = async {
+            let mut clients = Vec::new();
+            for _ in 0..MORE_THAN_A_SOCKET_HOLDS {
+                clients.push(connector.client().await.unwrap());
+            }
+            clients
+        };
+        let clients = runtime.block_on(connect);
+        (clients, Statistics::observe(address).unwrap())
+    };
+    let (server, made) = Standing::with("closing-tasks", ServerConfig::default(), before);
+    let (mut clients, statistics) = made;
+    clients.truncate(1);
+    server.go_on();
+    let start = Instant::now();
+    while open_channels(&statistics) > 1 {
+        assert!(start.elapsed() < WATCHDOG, "the rest stays open");
+        let reply = runtime.block_on(clients[0].call(b"short"));
+        assert_eq!(&reply.completed().unwrap()[..], b"done");
+    }
+}
+
+/// Channels that are open at the server.
+fn open_channels(statistics: &Statistics) -> u64 {
+    let clients = statistics.snapshot().unwrap().clients;
+    clients.iter().map(|row| row.channels).sum()
 }
 
 #[test]

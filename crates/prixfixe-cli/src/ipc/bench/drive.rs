@@ -252,8 +252,8 @@ impl Stop {
 }
 
 const WARM_UP: Duration = Duration::from_millis(200);
-/// How long a thousand processes need to come into the rhythm in which they sleep and wake: at first each has
-/// its pages to fault in and its place to find on a processor, all in the same moment.
+/// Left out of what many sleepers record: the first calls of each fault pages in, and come just after all of
+/// them have been warmed up and told when to start.
 const AWAKENING: Duration = Duration::from_millis(500);
 /// So that warming up a hundred clients does not take longer than measuring them.
 const WARM_UP_CALLS: u64 = 20_000;
